@@ -1,0 +1,122 @@
+"""What a chapter puts on its page: the source of a definition, and one row of the claims ledger.
+
+In a notebook both appear as formatted output; in a terminal they are printed. IPython is therefore never
+required: if nothing has imported it, there is no notebook to display in.
+"""
+
+import ast
+import inspect
+import re
+import sys
+import textwrap
+
+CLAIM_MIME = "application/vnd.unrolled.claim+json"
+
+
+def show(obj, *more, docstring=True):
+    """Display the source of functions, classes or modules as highlighted Python.
+
+    Only the common indentation is removed, so a method reads as it does in its file.
+
+    Args:
+        obj: a function, method, property, class or module written in Python.
+        *more: further objects; all of them appear in one block, two blank lines apart.
+        docstring: `False` leaves out every docstring, for a page whose prose already says it.
+
+    Raises:
+        TypeError: an object has no Python source (a number, a built-in, an instance).
+    """
+    source = "\n\n\n".join(_source(item, docstring) for item in (obj, *more))
+    longest = max((len(run) for run in re.findall("`+", source)), default=0)
+    fence = "`" * max(3, longest + 1)
+    names = ", ".join(_name(item) for item in (obj, *more))
+    _put({"text/markdown": f"{fence}python\n{source}\n{fence}", "text/plain": f"source of {names}"}, otherwise=source)
+
+
+def claim(key, figure, holds, when=None):
+    """Record the measured verdict on one claim: a line on the page, a row in the ledger.
+
+    Args:
+        key: the row's name in `book/claims.yml`: lower case words joined by hyphens.
+        figure: what was measured, as text with its unit, such as `"0.37 after 100 steps"`.
+        holds: a bool computed by the cell.
+        when: the condition under which the claim holds, completing "holds if …"; only with a true `holds`.
+
+    Raises:
+        TypeError: `key`, `figure` or `when` is not text, or `holds` is not a bool.
+        ValueError: `key` is badly formed, a text is empty, or `when` is given for a claim that does not hold.
+    """
+    for label, text in (("key", key), ("figure", figure), ("when", when)):
+        if text is None and label == "when":
+            continue
+        if not isinstance(text, str):
+            raise TypeError(f"{label} must be text, got {type(text).__name__}: {text!r}")
+        if not text.strip() or "\n" in text:
+            raise ValueError(f"{label} must be one line of text, got {text!r}")
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", key):
+        raise ValueError(f"key must be lower case words joined by hyphens, got {key!r}")
+    if not _is_bool(holds):
+        raise TypeError(f"holds must be a bool computed by the cell, got {type(holds).__name__}: {holds!r}")
+    if when is not None and not holds:
+        raise ValueError(f"{key}: a condition (when={when!r}) needs a claim that holds under it, but holds is False")
+    verdict = "does not hold" if not holds else "holds" if when is None else f"holds if {when}"
+    line = f"{{}}{verdict}{{}} · measured: {figure} · claim {{}}{key}{{}}"
+    plain = line.format("", "", "", "")
+    _put(
+        {
+            "text/markdown": line.format("**", "**", "`", "`"),
+            "text/plain": plain,
+            CLAIM_MIME: {"key": key, "figure": figure, "verdict": verdict},
+        },
+        otherwise=plain,
+    )
+
+
+def _is_bool(value):
+    """True for `bool` and for NumPy's scalar bool, without importing NumPy."""
+    dtype = getattr(value, "dtype", None)
+    return isinstance(value, bool) or (getattr(dtype, "kind", None) == "b" and value.shape == ())
+
+
+def _name(obj):
+    """The dotted name under which a reader finds the object."""
+    obj = getattr(obj, "fget", obj)
+    name = getattr(obj, "__qualname__", None)
+    return obj.__name__ if name is None else f"{obj.__module__}.{name}"
+
+
+def _source(obj, docstring):
+    """The object's source without common indentation, with or without its docstrings."""
+    try:
+        source = inspect.getsource(getattr(obj, "fget", obj))
+    except (TypeError, OSError) as error:
+        kind = type(obj).__name__
+        raise TypeError(f"show needs a function, class or module written in Python, got {kind}: {obj!r}") from error
+    source = textwrap.dedent(source).strip("\n")
+    return source if docstring else _without_docstrings(source)
+
+
+def _without_docstrings(source):
+    """Drop every docstring that stands on lines of its own and is not its definition's whole body."""
+    lines = source.split("\n")
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        if ast.get_docstring(node) is None or len(node.body) == 1:
+            continue
+        first, last, following = node.body[0].lineno, node.body[0].end_lineno, node.body[1].lineno
+        if first > getattr(node, "lineno", 0) and following > last:
+            while last < len(lines) and not lines[last].strip():     # the blank lines after it go too
+                last += 1
+            lines[first - 1 : last] = [None] * (last - first + 1)    # line numbers stay valid for the next one
+    return "\n".join(line for line in lines if line is not None)
+
+
+def _put(bundle, otherwise):
+    """Display a bundle of formats where a notebook can take them, else print the plain text."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    if getattr(shell, "kernel", None) is not None:
+        ipython.display.display(bundle, raw=True)
+    else:
+        print(otherwise)

@@ -1,0 +1,133 @@
+"""`show` and `claim`: what reaches a notebook, what reaches a terminal, and what is refused."""
+
+import functools
+import math
+import sys
+import types
+
+import numpy as np
+import pytest
+
+from unrolled import display
+
+
+class Sample:
+    """A class with something of everything."""
+
+    def method(self, x):
+        """Double it.
+
+        At length.
+        """
+
+        return 2 * x
+
+    @property
+    def size(self):
+        return 3
+
+    def only_documented(self):
+        """Nothing but this."""
+
+    def one_line(self): "kept, it shares the line"; return 1  # noqa: E702
+
+
+def fenced():
+    """Holds a fence: ```."""
+    return "````"
+
+
+@pytest.fixture
+def notebook(monkeypatch):
+    """A stand-in for a kernel: returns the list of displayed bundles."""
+    shown = []
+    fake = types.SimpleNamespace(
+        get_ipython=lambda: types.SimpleNamespace(kernel=object()),
+        display=types.SimpleNamespace(display=lambda bundle, raw: shown.append(bundle)),
+    )
+    monkeypatch.setitem(sys.modules, "IPython", fake)
+    return shown
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    monkeypatch.delitem(sys.modules, "IPython", raising=False)
+
+
+def test_show_prints_the_source_in_a_terminal(terminal, capsys):
+    assert display.show(Sample.method) is None
+    out = capsys.readouterr().out
+    assert out.startswith("def method(self, x):\n    ")
+    assert "Double it." in out and out.endswith("return 2 * x\n")
+
+
+def test_show_without_docstrings_still_compiles_and_keeps_the_code(terminal, capsys):
+    display.show(Sample, docstring=False)
+    out = capsys.readouterr().out
+    assert "Double it" not in out and "something of everything" not in out
+    assert "Nothing but this." in out, "a body must not become empty"
+    assert "kept, it shares the line" in out
+    assert "def method(self, x):\n        return 2 * x\n" in out, "the blank line after a docstring goes with it"
+    space = {}
+    exec(out, space)
+    assert space["Sample"]().method(4) == 8
+
+
+@pytest.mark.parametrize("obj", [Sample, Sample.method, Sample.size, Sample().method, display, fenced],
+                         ids=["class", "function", "property", "bound method", "module", "with a fence"])
+def test_show_gives_a_notebook_a_fence_that_its_source_cannot_close(notebook, obj):
+    display.show(obj)
+    (bundle,) = notebook
+    opening, *lines, closing = bundle["text/markdown"].split("\n")
+    assert opening == closing + "python" and set(closing) == {"`"}
+    assert closing not in "\n".join(lines)
+
+
+def test_show_joins_several_objects_and_names_them(notebook):
+    display.show(Sample.method, fenced)
+    (bundle,) = notebook
+    assert "return 2 * x\n\n\ndef fenced" in bundle["text/markdown"]
+    assert bundle["text/plain"].startswith("source of ") and "Sample.method, " in bundle["text/plain"]
+    assert bundle["text/plain"].endswith(".fenced")
+
+
+@pytest.mark.parametrize("obj", [3, "text", None, len, math.sin, dict, Sample(), functools.partial(fenced)],
+                         ids=lambda obj: type(obj).__name__)
+def test_show_refuses_what_has_no_source(obj):
+    with pytest.raises(TypeError, match="show needs a function, class or module written in Python, got"):
+        display.show(obj)
+
+
+@pytest.mark.parametrize("holds", [True, np.True_, np.array(True)], ids=["bool", "numpy scalar", "0-d array"])
+def test_claim_carries_its_row_in_a_bundle(notebook, holds):
+    display.claim("order-matters", "0.51 against 0.99", holds)
+    (bundle,) = notebook
+    row = {"key": "order-matters", "figure": "0.51 against 0.99", "verdict": "holds"}
+    assert bundle[display.CLAIM_MIME] == row
+    assert bundle["text/markdown"] == "**holds** · measured: 0.51 against 0.99 · claim `order-matters`"
+
+
+@pytest.mark.parametrize("holds, when, verdict", [(True, None, "holds"), (True, "n < d", "holds if n < d"),
+                                                  (False, None, "does not hold"), (np.False_, None, "does not hold")])
+def test_claim_verdict(terminal, capsys, holds, when, verdict):
+    display.claim("a-claim-2", "3 of 4", holds, when)
+    assert capsys.readouterr().out == f"{verdict} · measured: 3 of 4 · claim a-claim-2\n"
+
+
+@pytest.mark.parametrize("arguments, error, message", [
+    ((3, "f", True), TypeError, "key must be text, got int"),
+    (("k", 0.37, True), TypeError, "figure must be text, got float"),
+    (("k", "f", True, 5), TypeError, "when must be text, got int"),
+    (("k", "f", 1), TypeError, "holds must be a bool"),
+    (("k", "f", "yes"), TypeError, "holds must be a bool"),
+    (("k", "f", np.array([True])), TypeError, "holds must be a bool"),
+    (("k", "f", np.float64(1)), TypeError, "holds must be a bool"),
+    (("", "f", True), ValueError, "key must be one line"),
+    (("k", "two\nlines", True), ValueError, "figure must be one line"),
+    (("k", "f", True, " "), ValueError, "when must be one line"),
+    (("Not a key", "f", True), ValueError, "lower case words"),
+    (("k", "f", False, "n < d"), ValueError, "needs a claim that holds"),
+])
+def test_claim_refuses(arguments, error, message):
+    with pytest.raises(error, match=message):
+        display.claim(*arguments)
