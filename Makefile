@@ -1,0 +1,96 @@
+# Every command a person needs. `make` alone lists them.
+#
+#   PYTHON=python3.12   which Python makes .venv (3.11 to 3.13; the first found otherwise)
+#   TORCH=cpu           PyTorch without CUDA: on Linux it saves gigabytes (make book TORCH=cpu)
+#   PORT=8001           where `make serve` serves
+#   JOBS=2              how many processes share the unit tests (all cores otherwise)
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+export PYTHON TORCH PORT
+# One thread each: the numbers on the pages are a single core's, and two libraries do not fight over the cores.
+export OMP_NUM_THREADS := 1
+export PYTHONUNBUFFERED := 1
+
+JOBS ?= auto
+PY := .venv/bin/python
+SITE_TOOLS := _build/site-tools
+step = @printf '\033[1m==> %s\033[0m\n' $(1)
+
+.PHONY: help environment book serve test test-unit test-notebooks test-site lint bench notebooks measure lock clean distclean
+
+help: ## list the targets (this)
+	@echo "Unrolled: sequence models derived, built and measured."
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@sed -n 's/^#   \([A-Z]*=\)/  \1/p' $(MAKEFILE_LIST)
+
+environment: ## make or update .venv; the other targets do it when they need it
+	@tools/environment.sh
+
+book: environment ## run every chapter, build the website, print the address to open
+	$(call step,"Running the chapters and building the website")
+	@$(PY) tools/site.py build
+
+serve: environment ## build the website and serve it on http://localhost:8000
+	@$(PY) tools/site.py serve
+
+test: environment ## prove it: style, unit tests, every notebook again, a strict build of the site, its checks
+	@$(MAKE) lint
+	@$(MAKE) test-unit
+	@$(MAKE) test-notebooks
+	@$(MAKE) test-site
+
+lint: environment ## style, and the mistakes that a linter finds
+	$(call step,"Style")
+	@$(PY) -m ruff check .
+
+test-unit: environment ## unit tests of the package and of the book's sources
+	$(call step,"Unit tests")
+	@$(PY) -m pytest tests --ignore=tests/site -n $(JOBS) --dist loadfile
+
+test-notebooks: environment ## run every notebook again and compare what it prints with what is stored
+	$(call step,"Every notebook again")
+	@$(PY) -m pytest book -v --durations=3
+
+test-site: book $(SITE_TOOLS)/.installed ## build the site strictly, then check it in a browser
+	$(call step,"Checks of the site")
+	@$(PY) -m pytest tests/site -v
+
+# The browser driver and the checkers. Without npm there is no folder, and the checks say by name why they are skipped.
+$(SITE_TOOLS)/.installed: tests/site/package.json tests/site/package-lock.json
+	$(call step,"Tools for the checks of the site")
+	@rm -rf $(SITE_TOOLS) && mkdir -p $(SITE_TOOLS)
+	@if command -v npm >/dev/null; then \
+	    cp $^ $(SITE_TOOLS) && npm ci --prefix $(SITE_TOOLS) --no-audit --no-fund; \
+	else \
+	    echo "npm is not installed: the checks that need a browser will be skipped"; \
+	fi
+	@if command -v npm >/dev/null; then touch $@; fi
+
+bench: environment ## time our cells against the library's, as ratios
+	$(call step,"Benchmarks")
+	@$(PY) -m benchmarks
+
+notebooks: environment ## run every notebook and write it back in its normal form
+	$(call step,"Running and normalising the notebooks")
+	@$(PY) tools/notebooks.py run book/*.ipynb
+
+measure: environment ## measure each chapter's time and memory on one core, and record them
+	$(call step,"Measuring the chapters")
+	@$(PY) tools/notebooks.py measure book/*.ipynb
+
+lock: environment ## compile requirements.in into requirements.txt
+	$(call step,"Compiling the pins")
+	@tools/lock.sh
+
+clean: ## remove everything built, the environment excepted
+	rm -rf _build .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+distclean: clean ## remove the environment too
+	rm -rf .venv
