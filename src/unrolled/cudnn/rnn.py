@@ -1,0 +1,75 @@
+"""`torch.nn.RNN` and `torch.nn.RNNCell` with two additions: they say what runs, and they refuse TF32 unless asked.
+
+On an NVIDIA GPU PyTorch hands a recurrent layer to cuDNN, and since Ampere cuDNN rounds float32 inputs of a product to
+TF32's ten bits of mantissa by default, which would drown any proof of equality. On a CPU PyTorch falls back to its own
+kernels; `describe` reports which.
+"""
+
+import torch
+from torch import nn
+
+from unrolled import checks
+from unrolled.torch.stack import check_call, check_cell_call
+
+
+class Described:
+    """Adds `describe` and `allow_tf32` to a layer of `torch.nn`."""
+
+    allow_tf32 = False
+
+    def forward(self, x, state=None):
+        """As the layer of `torch.nn`; a wrong input raises the same errors as `unrolled.torch`."""
+        self._check(x, state)
+        cudnn = torch.backends.cudnn
+        with cudnn.flags(cudnn.enabled, cudnn.benchmark, cudnn.benchmark_limit, cudnn.deterministic, self.allow_tf32):
+            return super().forward(x, state)
+
+    def describe(self):
+        """Say in one line what a call of this layer runs: kernel library, its version, device, precision."""
+        weight = next(self.parameters())
+        precision = str(weight.dtype).removeprefix("torch.")
+        if weight.device.type == "cuda":
+            if precision == "float32":
+                precision += ", TF32 allowed" if self.allow_tf32 else ", TF32 off"
+            device = torch.cuda.get_device_name(weight.device)
+            fused = isinstance(self, nn.RNNBase) and torch.backends.cudnn.is_acceptable(weight)
+            kernels = f"cuDNN {torch.backends.cudnn.version()}" if fused else f"PyTorch {torch.__version__} CUDA kernels"
+            return f"{kernels}, {device}, {precision}"
+        reason = "the layer is on the CPU" if torch.cuda.is_available() else "no CUDA device found"
+        return f"PyTorch {torch.__version__} CPU kernels, not cuDNN ({reason}), {precision}"
+
+
+class RNN(Described, nn.RNN):
+    """`torch.nn.RNN`, with `describe()`, clear errors, and float32 kept whole.
+
+    Args:
+        input_size, hidden_size, num_layers, nonlinearity, bias, batch_first, dropout, bidirectional, device, dtype: as
+            for `unrolled.torch.RNN`.
+        allow_tf32: let cuDNN round float32 products to TF32.
+
+    Raises:
+        TypeError, ValueError: an argument outside what is listed above.
+    """
+
+    def __init__(self, input_size, hidden_size, num_layers=1, nonlinearity="tanh", bias=True, batch_first=False,
+                 dropout=0.0, bidirectional=False, device=None, dtype=None, *, allow_tf32=False):
+        checks.layer(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional)
+        checks.choice("nonlinearity", nonlinearity, ("tanh", "relu"))
+        super().__init__(input_size, hidden_size, num_layers, nonlinearity, bias, batch_first, dropout, bidirectional,
+                         device=device, dtype=dtype)
+        self.allow_tf32 = checks.flag("allow_tf32", allow_tf32)
+
+    def _check(self, x, state):
+        check_call(self, x, state)
+
+
+class RNNCell(Described, nn.RNNCell):
+    """`torch.nn.RNNCell`, with `describe()` and clear errors."""
+
+    def __init__(self, input_size, hidden_size, bias=True, nonlinearity="tanh", device=None, dtype=None):
+        checks.cell(input_size, hidden_size, bias)
+        checks.choice("nonlinearity", nonlinearity, ("tanh", "relu"))
+        super().__init__(input_size, hidden_size, bias, nonlinearity, device, dtype)
+
+    def _check(self, x, state):
+        check_cell_call(self, x, state)

@@ -1,0 +1,191 @@
+"""Probes for gradients that travel through time: Jacobians of the state, norms, clipping, truncation.
+
+The recurrence is h_t = phi(W x_t + U h_{t-1} + b), so one step back is the Jacobian
+
+    J_t = dh_t / dh_{t-1} = diag(phi'(a_t)) U              (H, H)
+
+and k steps back are the product J_T J_{T-1} ... J_{T-k+1}. Sources: Bengio, Simard & Frasconi 1994; Pascanu, Mikolov &
+Bengio 2013, whose Theorem 1 bounds the product and whose section 3.2 clips the norm.
+"""
+
+import math
+
+import numpy as np
+import torch
+
+from unrolled import checks
+
+
+def step_jacobians(states, weight_hh, nonlinearity="tanh"):
+    """J_t = diag(phi'(a_t)) U for every step.
+
+    Args:
+        states: h_1 ... h_T of one sequence, (T, H).
+        weight_hh: U, (H, H).
+        nonlinearity: "tanh", "relu" or "identity".
+
+    Returns:
+        (T, H, H), in float64.
+
+    Raises:
+        ValueError: shapes that do not fit, an unknown nonlinearity, or values that are not finite.
+    """
+    checks.choice("nonlinearity", nonlinearity, ("tanh", "relu", "identity"))
+    states, weight_hh = _finite("states", states), _finite("weight_hh", weight_hh)
+    checks.shape("weight_hh", weight_hh, ("H", "H"))
+    checks.shape("states", states, ("T", len(weight_hh)))
+    slope = {"tanh": lambda h: 1 - h * h, "relu": lambda h: np.where(h > 0, 1.0, 0.0), "identity": np.ones_like}
+    return slope[nonlinearity](states)[:, :, None] * weight_hh          # (T, H, 1) * (H, H)
+
+
+def jacobian_norms(jacobians):
+    """The spectral norm of dh_T / dh_{T-k} for k = 0 ... T.
+
+    Args:
+        jacobians: J_1 ... J_T, (T, H, H).
+
+    Returns:
+        (T + 1,), in float64; entry k belongs to k steps back, so entry 0 is 1.
+
+    Raises:
+        ValueError: not (T, H, H), or values that are not finite.
+    """
+    jacobians = _finite("jacobians", jacobians)
+    checks.shape("jacobians", jacobians, ("T", "H", jacobians.shape[-1]))
+    product = np.eye(jacobians.shape[-1])
+    norms = [1.0]
+    for jacobian in jacobians[::-1]:                                    # J_T first: the product grows to the right
+        product = product @ jacobian
+        norms.append(np.linalg.norm(product, 2))
+    return np.array(norms)
+
+
+def temporal_jacobian(step, state, inputs):
+    """dh_T / dh_0 of any recurrence, by automatic differentiation: the check on the closed form.
+
+    Args:
+        step: a function (x_t, h) -> h, both unbatched tensors; a cell will do.
+        state: h_0, (H,).
+        inputs: x_1 ... x_T, (T, D).
+
+    Returns:
+        (H, H); row i holds the derivative of h_T's entry i.
+    """
+
+    def final(h):
+        for x in inputs:
+            h = step(x, h)
+        return h
+
+    return torch.autograd.functional.jacobian(final, state)
+
+
+def gradient_norm(parameters):
+    """The Euclidean norm of all gradients taken as one vector.
+
+    Args:
+        parameters: tensors with a `grad`; those without one are left out.
+
+    Returns:
+        A float; not finite if a gradient is not.
+
+    Raises:
+        ValueError: no parameter has a gradient.
+    """
+    grads = [parameter.grad for parameter in _several(parameters) if parameter.grad is not None]
+    if not grads:
+        raise ValueError("expected parameters with a gradient, got none: call backward() first")
+    return torch.stack([grad.norm() for grad in grads]).norm().item()
+
+
+def clip_grad_norm(parameters, max_norm):
+    """g <- g · min(1, max_norm / ||g||), in place: the length changes, the direction does not.
+
+    Args:
+        parameters: tensors with a `grad`.
+        max_norm: the threshold tau, positive.
+
+    Returns:
+        The norm before clipping.
+
+    Raises:
+        ValueError: `max_norm` is not positive, no gradient is there, or the norm is not finite; nothing is changed.
+    """
+    _positive("max_norm", max_norm)
+    parameters = _several(parameters)
+    norm = gradient_norm(parameters)
+    if not math.isfinite(norm):
+        raise ValueError(f"expected a finite gradient norm, got {norm}: scaling cannot mend it, skip this update")
+    if norm > max_norm:
+        for parameter in parameters:
+            if parameter.grad is not None:
+                parameter.grad.mul_(max_norm / norm)
+    return norm
+
+
+def clip_grad_value(parameters, max_value):
+    """Cut every entry of every gradient to [-max_value, max_value], in place: the direction changes too.
+
+    Args:
+        parameters: tensors with a `grad`.
+        max_value: positive.
+
+    Raises:
+        ValueError: `max_value` is not positive, no gradient is there, or one is not finite; nothing is changed.
+    """
+    _positive("max_value", max_value)
+    parameters = _several(parameters)
+    if not math.isfinite(norm := gradient_norm(parameters)):
+        raise ValueError(f"expected finite gradients, got a norm of {norm}: skip this update")
+    for parameter in parameters:
+        if parameter.grad is not None:
+            parameter.grad.clamp_(-max_value, max_value)
+
+
+def truncated_bptt(layer, loss, x, targets, chunk, state=None):
+    """Accumulate gradients over one long sequence, chunk by chunk; the state is carried on, the gradient is not.
+
+    Each chunk's graph is freed by its own backward pass, so memory depends on `chunk` and not on T. Source: Williams &
+    Peng 1990, in the form that every library uses (chunk = both how far back and how often).
+
+    Args:
+        layer: a recurrent layer, (T, B, D) -> (T, B, H) and a state.
+        loss: a function of (output, targets) of one chunk that returns a sum over its steps, not a mean.
+        x: inputs, (T, B, D).
+        targets: anything sliceable along its first axis, T long.
+        chunk: steps a chunk, at least 1; the last one may be shorter.
+        state: initial state, or None.
+
+    Returns:
+        The loss summed over all steps, as a float, and the final state, detached.
+
+    Raises:
+        TypeError, ValueError: `chunk` is not a whole number of at least 1, or x and targets differ in length.
+    """
+    chunk = checks.positive_int("chunk", chunk)
+    if len(x) != len(targets):
+        raise ValueError(f"targets must be as long as the input, {len(x)} steps, got {len(targets)}")
+    total = 0.0
+    for start in range(0, len(x), chunk):
+        output, state = layer(x[start : start + chunk], state)
+        chunk_loss = loss(output, targets[start : start + chunk])
+        chunk_loss.backward()
+        state = tuple(s.detach() for s in state) if isinstance(state, tuple) else state.detach()
+        total += chunk_loss.item()
+    return total, state
+
+
+def _finite(name, values):
+    values = np.asarray(values, np.float64)
+    if not np.isfinite(values).all():
+        raise ValueError(f"{name} must be finite, got {np.count_nonzero(~np.isfinite(values))} entries that are not")
+    return values
+
+
+def _positive(name, value):
+    if not value > 0 or not math.isfinite(value):
+        raise ValueError(f"{name} must be a positive number, got {value}")
+
+
+def _several(parameters):
+    return [parameters] if isinstance(parameters, torch.Tensor) else list(parameters)

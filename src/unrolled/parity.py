@@ -1,0 +1,80 @@
+"""Proof by machine that two layers are the same function, with the same derivatives.
+
+Both get the same weights, inputs and initial states, and the same random dL/d output and dL/d h_n, so that one
+backward pass exercises every gradient at once. Errors are relative: the largest absolute difference of a tensor over
+the largest absolute value of the library's.
+"""
+
+import numpy as np
+import torch
+from torch.nn.utils.rnn import PackedSequence
+
+TOLERANCE = {"float64": 1e-12, "float32": 2e-6}
+
+
+def compare(ours, library, x, state=None, seed=0):
+    """Run two layers side by side, forward and backward.
+
+    Args:
+        ours: a layer of `unrolled.numpy`, `unrolled.torch` or `unrolled.cudnn`; it is given the library's weights.
+        library: a layer or cell of `torch.nn` on the CPU.
+        x: input as the library takes it: a tensor, or a `PackedSequence` for a torch layer.
+        state: initial state, or None.
+        seed: of the random dL/d output and dL/d h_n.
+
+    Returns:
+        The relative error of each result by name: "output", "h_n", "d_input", "d_state" and the library's parameter
+        names; a cell has no "output", its state is "h_n".
+
+    Raises:
+        ValueError: the two return different shapes or different sets of gradients.
+    """
+    ours.load_state_dict(library.state_dict())
+    upstream = torch.Generator().manual_seed(seed)
+    expected = _run_torch(library, x, state, upstream)
+    upstream.manual_seed(seed)
+    run = _run_torch if isinstance(ours, torch.nn.Module) else _run_numpy
+    got = run(ours, x, state, upstream)
+    if got.keys() != expected.keys():
+        raise ValueError(f"expected results {sorted(expected)}, got {sorted(got)}")
+    return {name: relative_error(got[name], expected[name], name) for name in expected}
+
+
+def relative_error(got, expected, name="array"):
+    """max |got - expected| / max |expected|; 0 for equal arrays, also where both are all zero."""
+    if got.shape != expected.shape:
+        raise ValueError(f"{name} must have shape {expected.shape}, got {got.shape}")
+    difference = np.abs(got - expected).max(initial=0.0)
+    if difference == 0:
+        return 0.0
+    return float(difference / max(np.abs(expected).max(), np.finfo(expected.dtype).tiny))
+
+
+def _run_torch(layer, x, state, upstream):
+    packed = isinstance(x, PackedSequence)
+    leaf = (x.data if packed else x).detach().clone().requires_grad_()
+    state = None if state is None else state.detach().clone().requires_grad_()
+    results = layer(x._replace(data=leaf) if packed else leaf, state)
+    cell = isinstance(results, torch.Tensor)
+    output, h_n = (None, results) if cell else results
+    output = output.data if packed else output
+    heads = [tensor for tensor in (output, h_n) if tensor is not None]
+    layer.zero_grad()
+    torch.autograd.backward(heads, [_random(head, upstream) for head in heads])
+    named = {"output": output, "h_n": h_n, "d_input": leaf.grad, "d_state": None if state is None else state.grad}
+    named |= {name: parameter.grad for name, parameter in layer.named_parameters()}
+    return {name: value.detach().cpu().numpy() for name, value in named.items() if value is not None}
+
+
+def _run_numpy(layer, x, state, upstream):
+    results = layer.forward(x.detach().numpy(), None if state is None else state.detach().numpy())
+    heads = (results,) if isinstance(results, np.ndarray) else results
+    d_input, d_state, grads = layer.backward(*(_random(torch.from_numpy(head), upstream).numpy() for head in heads))
+    named = dict(zip(("output", "h_n") if len(heads) == 2 else ("h_n",), heads)) | {"d_input": d_input}
+    if state is not None:
+        named["d_state"] = d_state
+    return named | grads
+
+
+def _random(like, generator):
+    return torch.randn(like.shape, generator=generator, dtype=like.dtype).to(like.device)

@@ -1,0 +1,88 @@
+"""The recurrent network of Elman (1990) as `nn.Module`s.
+
+    h_t = phi(W x_t + b_W + U h_{t-1} + b_U),   phi = tanh or relu
+
+Letters: T steps, B batch, D input_size, H hidden_size, L num_layers, N directions.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from unrolled import checks
+from unrolled.torch.stack import Module, Stack, check_cell_call, initialise
+
+NONLINEARITIES = {"tanh": torch.tanh, "relu": torch.relu}
+
+
+class RNNCell(Module):
+    """One step of the recurrence: the twin of `torch.nn.RNNCell`.
+
+    Args:
+        input_size, hidden_size: D and H.
+        bias: learn b_W and b_U.
+        nonlinearity: "tanh" or "relu".
+        device, dtype: of the parameters.
+
+    Raises:
+        TypeError, ValueError: an argument outside what is listed above.
+    """
+
+    def __init__(self, input_size, hidden_size, bias=True, nonlinearity="tanh", device=None, dtype=None):
+        super().__init__()
+        checks.cell(input_size, hidden_size, bias)
+        self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
+        self.nonlinearity = checks.choice("nonlinearity", nonlinearity, NONLINEARITIES)
+        options = {"device": device, "dtype": dtype}
+        self.weight_ih = nn.Parameter(torch.empty(hidden_size, input_size, **options))
+        self.weight_hh = nn.Parameter(torch.empty(hidden_size, hidden_size, **options))
+        self.bias_ih = nn.Parameter(torch.empty(hidden_size, **options)) if bias else None
+        self.bias_hh = nn.Parameter(torch.empty(hidden_size, **options)) if bias else None
+        initialise(self)
+
+    def forward(self, x, state=None):
+        """Take one step.
+
+        Args:
+            x: input, (B, D), or (D,) unbatched.
+            state: h_{t-1}, (B, H) or (H,); zeros if left out.
+
+        Returns:
+            h_t, (B, H) or (H,).
+
+        Raises:
+            TypeError, ValueError: not a tensor, or one of another dtype, device or shape.
+        """
+        state = check_cell_call(self, x, state)
+        a = F.linear(x, self.weight_ih, self.bias_ih) + F.linear(state, self.weight_hh, self.bias_hh)
+        return NONLINEARITIES[self.nonlinearity](a)
+
+    def extra_repr(self):
+        return f"{self.input_size}, {self.hidden_size}, bias={self.bias}, nonlinearity={self.nonlinearity!r}"
+
+
+class RNN(Stack):
+    """A stack of recurrent layers, one or two directions: the twin of `torch.nn.RNN`.
+
+    Args:
+        input_size, hidden_size: D and H.
+        num_layers: L; layer l > 0 reads the outputs of layer l - 1.
+        nonlinearity: "tanh" or "relu".
+        bias: learn b_W and b_U.
+        batch_first: inputs and outputs are (B, T, ·) instead of (T, B, ·); states never are.
+        dropout: probability with which an output between layers is zeroed in training mode.
+        bidirectional: a second set of weights reads the sequence from its end; outputs are concatenated.
+        device, dtype: of the parameters.
+
+    Raises:
+        TypeError, ValueError: an argument outside what is listed above.
+    """
+
+    def __init__(self, input_size, hidden_size, num_layers=1, nonlinearity="tanh", bias=True, batch_first=False,
+                 dropout=0.0, bidirectional=False, device=None, dtype=None):
+        self.nonlinearity = checks.choice("nonlinearity", nonlinearity, NONLINEARITIES)
+        super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, device, dtype)
+
+    def step(self, drive, h, weight_hh, bias_hh):
+        """h_t from W x_t + b_W, (B, H), and h_{t-1}, (B, H)."""
+        return NONLINEARITIES[self.nonlinearity](drive + F.linear(h, weight_hh, bias_hh))

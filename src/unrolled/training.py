@@ -1,0 +1,75 @@
+"""The little that every experiment needs: a seed, a loop, an interval."""
+
+import random
+
+import numpy as np
+import torch
+from scipy import stats
+
+from unrolled import checks
+from unrolled.gradients import clip_grad_norm
+
+SEEDS = range(5)
+
+
+def seed_everything(seed):
+    """Seed Python, NumPy and torch, and keep torch to one thread so that sums come in one order."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+    torch.set_num_threads(1)
+
+
+def fit(model, loss, batches, learning_rate, max_norm=1.0):
+    """Train with Adam and clipped gradients, one update a batch.
+
+    Args:
+        model: the module whose parameters are trained.
+        loss: a function of one batch that returns a scalar tensor.
+        batches: an iterable; its length is the number of updates.
+        learning_rate: Adam's, kept constant.
+        max_norm: the gradient's norm is clipped to this.
+
+    Returns:
+        The loss before each update, as a list of floats.
+
+    Raises:
+        ValueError: there is no batch, or the loss is not finite: what came, and at which update.
+    """
+    optimizer = torch.optim.Adam(model.parameters(), learning_rate)
+    losses = []
+    for step, batch in enumerate(batches):
+        value = loss(batch)
+        if not torch.isfinite(value):
+            raise ValueError(f"expected a finite loss, got {value.item()} at update {step}; the last was {losses[-1:]}")
+        optimizer.zero_grad()
+        value.backward()
+        clip_grad_norm(model.parameters(), max_norm)
+        optimizer.step()
+        losses.append(value.item())
+    if not losses:
+        raise ValueError("expected at least one batch, got none")
+    return losses
+
+
+def interval(values, confidence=0.95):
+    """Mean and half-width of Student's t interval over seeds.
+
+    Args:
+        values: one number a seed, at least two; or an array with seeds along its first axis.
+        confidence: of the interval for the mean.
+
+    Returns:
+        mean and half-width, floats or arrays.
+
+    Raises:
+        ValueError: fewer than two seeds, or values that are not finite.
+    """
+    values = np.asarray(values, np.float64)
+    if values.ndim == 0 or len(values) < 2:
+        raise ValueError(f"an interval needs at least two seeds, got shape {values.shape}")
+    if not np.isfinite(values).all():
+        raise ValueError("values must be finite")
+    checks.probability("confidence", confidence)
+    half = stats.t.ppf((1 + confidence) / 2, len(values) - 1) * values.std(0, ddof=1) / np.sqrt(len(values))
+    return values.mean(0), half
