@@ -58,13 +58,15 @@ def test_show_prints_the_source_in_a_terminal(terminal, capsys):
     assert display.show(Sample.method) is None
     out = capsys.readouterr().out
     assert out.startswith("def method(self, x):\n    ")
-    assert "Double it." in out and out.endswith("return 2 * x\n")
+    assert "Double it." in out
+    assert out.endswith("return 2 * x\n")
 
 
 def test_show_without_docstrings_still_compiles_and_keeps_the_code(terminal, capsys):
     display.show(Sample, docstring=False)
     out = capsys.readouterr().out
-    assert "Double it" not in out and "something of everything" not in out
+    assert "Double it" not in out
+    assert "something of everything" not in out
     assert "Nothing but this." in out, "a body must not become empty"
     assert "kept, it shares the line" in out
     assert "def method(self, x):\n        return 2 * x\n" in out, "the blank line after a docstring goes with it"
@@ -79,7 +81,8 @@ def test_show_gives_a_notebook_a_fence_that_its_source_cannot_close(notebook, ob
     display.show(obj)
     (bundle,) = notebook
     opening, *lines, closing = bundle["text/markdown"].split("\n")
-    assert opening == closing + "python" and set(closing) == {"`"}
+    assert opening == closing + "python"
+    assert set(closing) == {"`"}
     assert closing not in "\n".join(lines)
 
 
@@ -87,7 +90,8 @@ def test_show_joins_several_objects_and_names_them(notebook):
     display.show(Sample.method, fenced)
     (bundle,) = notebook
     assert "return 2 * x\n\n\ndef fenced" in bundle["text/markdown"]
-    assert bundle["text/plain"].startswith("source of ") and "Sample.method, " in bundle["text/plain"]
+    assert bundle["text/plain"].startswith("source of ")
+    assert "Sample.method, " in bundle["text/plain"]
     assert bundle["text/plain"].endswith(".fenced")
 
 
@@ -107,14 +111,14 @@ def test_claim_carries_its_row_in_a_bundle(notebook, holds):
     assert bundle["text/markdown"] == "**holds** · measured: 0.51 against 0.99 · claim `order-matters`"
 
 
-@pytest.mark.parametrize("holds, when, verdict", [(True, None, "holds"), (True, "n < d", "holds if n < d"),
+@pytest.mark.parametrize(("holds", "when", "verdict"), [(True, None, "holds"), (True, "n < d", "holds if n < d"),
                                                   (False, None, "does not hold"), (np.False_, None, "does not hold")])
 def test_claim_verdict(terminal, capsys, holds, when, verdict):
     display.claim("a-claim-2", "3 of 4", holds, when)
     assert capsys.readouterr().out == f"{verdict} · measured: 3 of 4 · claim a-claim-2\n"
 
 
-@pytest.mark.parametrize("arguments, error, message", [
+@pytest.mark.parametrize(("arguments", "error", "message"), [
     ((3, "f", True), TypeError, "key must be text, got int"),
     (("k", 0.37, True), TypeError, "figure must be text, got float"),
     (("k", "f", True, 5), TypeError, "when must be text, got int"),

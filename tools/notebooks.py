@@ -1,0 +1,154 @@
+"""Keep the chapters' notebooks executed and normal, so that a re-run gives the same bytes and a diff reads well.
+
+    python tools/notebooks.py run [book/rnn.ipynb …]        execute top to bottom, normalise, write
+    python tools/notebooks.py check [book/rnn.ipynb …]      is every file what `run` would have written?
+    python tools/notebooks.py measure [book/rnn.ipynb …]    record their time and memory on one core
+    python tools/notebooks.py from-text rnn …               _build/drafts/rnn.md (Jupytext, md:myst) -> book/rnn.ipynb
+    python tools/notebooks.py to-text rnn …                 book/rnn.ipynb -> _build/drafts/rnn.md
+
+Without names, `run`, `check` and `measure` take every notebook of the book.
+"""
+
+import argparse
+import contextlib
+import datetime
+import importlib.metadata
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import jupytext
+from notebook_form import ROOT, NotebookError, complaints, dumps, normalise, read, set_up
+from notebook_kernel import execute, one_core
+
+BOOK, DRAFTS = ROOT / "book", ROOT / "_build/drafts"
+
+
+def chapters():
+    """Every notebook of the book, by name."""
+    return sorted(BOOK.glob("*.ipynb"))
+
+
+def write(path, text):
+    """Write a file atomically: an interrupted write leaves the old one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def run(path):
+    """Execute a notebook and write it in normal form; on failure the file keeps its bytes."""
+    nb = read(path)
+    set_up(nb)
+
+    def progress(index, cell, seconds):
+        first = cell.source.strip().splitlines()[0]
+        print(f"  {index + 1:3d}/{len(nb.cells)} {seconds:6.1f} s  {first:.70}", flush=True)
+
+    print(path.name, flush=True)
+    cost = execute(nb, path.parent, progress=progress)
+    write(path, dumps(normalise(nb)))
+    print(f"  {cost['seconds']:.1f} s, {cost['peak_mib']:.0f} MiB at its peak")
+
+
+def check(path):
+    """Raise NotebookError with every reason why the file is not what `run` would have written."""
+    if found := complaints(path.read_text(encoding="utf-8")):
+        raise NotebookError("\n  ".join(["is not normal; `tools/notebooks.py run` mends most of this:", *found]))
+    print(f"{path.name}: normal")
+
+
+def from_text(path):
+    """Convert the draft of that name to `book/NAME.ipynb`, without outputs: `run` it next."""
+    draft = DRAFTS / f"{path.stem}.md"
+    try:
+        nb = jupytext.read(draft, fmt="md:myst")
+    except OSError:
+        raise
+    except Exception as error:  # Jupytext and nbformat have no common error for a malformed draft
+        raise NotebookError(f"the draft cannot be read: {str(error).splitlines()[0]}") from error
+    set_up(nb)
+    write(BOOK / f"{path.stem}.ipynb", dumps(normalise(nb)))
+
+
+def to_text(path, force=False):
+    """Convert `book/NAME.ipynb` to a draft; a draft that differs is kept, unless `force`."""
+    draft = DRAFTS / f"{path.stem}.md"
+    text = jupytext.writes(read(BOOK / f"{path.stem}.ipynb"), fmt="md:myst")
+    if draft.exists() and draft.read_text(encoding="utf-8") != text and not force:
+        raise NotebookError("the draft differs from the notebook; --force overwrites it")
+    write(draft, text)
+
+
+def measure(paths):
+    """Execute chapters on one core and write their time and peak memory to `book/_data/status.json`."""
+    if not paths:
+        raise NotebookError("there is no notebook to measure")
+    record = {
+        "chapters": {},
+        "commit": _commit(),
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "device": f"{_cpu()}, one core",
+        "versions": {"python": platform.python_version()}
+        | {name: importlib.metadata.version(name) for name in ("torch", "numpy", "matplotlib")},
+    }
+    for path in paths:
+        print(f"{path.name} …", end=" ", flush=True)
+        nb = read(path)
+        with one_core():
+            cost = execute(nb, path.parent)
+        record["chapters"][path.stem] = {"seconds": round(cost["seconds"], 1), "peak_mib": round(cost["peak_mib"])}
+        print(f"{cost['seconds']:.1f} s, {cost['peak_mib']:.0f} MiB")
+    write(BOOK / "_data/status.json", json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+
+
+def _commit():
+    """The commit that is measured, marked `-dirty` when the tree has changes."""
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--exclude=*", "--abbrev=12"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError) as error:
+        reason = (getattr(error, "stderr", "") or str(error)).strip()
+        raise NotebookError(f"a measurement names its commit, and git could not tell it: {reason}") from error
+
+
+def _cpu():
+    """The processor's model; never the machine's name."""
+    with contextlib.suppress(OSError):
+        if model := re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text()):
+            return model[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def main(arguments=None):
+    """Run one command over its notebooks; return 1 if any of them failed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for action, many in ((run, "*"), (check, "*"), (measure, "*"), (from_text, "+"), (to_text, "+")):
+        command = commands.add_parser(action.__name__.replace("_", "-"), help=action.__doc__)
+        command.add_argument("names", nargs=many, type=Path, help="notebooks: book/NAME.ipynb, or NAME for drafts")
+        command.set_defaults(action=action)
+    commands.choices["to-text"].add_argument("--force", action="store_true", help="overwrite a draft that differs")
+    options = vars(parser.parse_args(arguments))
+    command, action, names = options.pop("command"), options.pop("action"), options.pop("names")
+    paths = [name.resolve() for name in names] or chapters()
+    failed = False
+    for item in [paths] if action is measure else paths:
+        try:
+            action(item, **options)
+        except (NotebookError, OSError) as error:
+            print(f"{command if action is measure else item.name}: {error}", file=sys.stderr)
+            failed = True
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
