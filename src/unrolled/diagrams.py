@@ -1,0 +1,121 @@
+"""Drawings of recurrent graphs as SVG, in one visual language.
+
+State flows from left to right, inputs enter from below, outputs leave at the top, and an arrow that carries the state is
+thicker than the others. Ink is dark on nothing, so that a page can show a drawing on white and, inverted, on black.
+"""
+
+from unrolled.plots import BLUE, VERMILLION
+
+INK = "#222222"
+PALE = "#5A5A5A"
+CELL = 46                                                   # side of a cell's box; every distance follows from it
+
+
+class Drawing:
+    """SVG under construction; `svg()` closes it. Coordinates are pixels, y grows downwards."""
+
+    def __init__(self, width, height, title):
+        self.parts = [
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+            f'role="img" font-family="DejaVu Sans, Verdana, sans-serif" font-size="15" fill="{INK}">',
+            f"<title>{title}</title>",
+        ]
+
+    def box(self, x, y, label="", color=BLUE, side=CELL):
+        """A cell, centred on (x, y)."""
+        self.parts.append(
+            f'<rect x="{x - side / 2}" y="{y - side / 2}" width="{side}" height="{side}" rx="8" '
+            f'fill="{color}" fill-opacity="0.16" stroke="{color}" stroke-width="1.8"/>'
+        )
+        if label:
+            self.text(x, y + 5, label)
+
+    def text(self, x, y, label, anchor="middle", color=INK, size=15):
+        """A label; `h_t` sets an italic letter with a subscript, a leading space keeps text upright."""
+        self.parts.append(f'<text x="{x}" y="{y}" text-anchor="{anchor}" fill="{color}" font-size="{size}">'
+                          f"{_typeset(label, size)}</text>")
+
+    def arrow(self, x1, y1, x2, y2, color=INK, width=1.5, dashed=False):
+        """A straight arrow; its head is drawn, not a marker, since ids would clash between two drawings of a page."""
+        self.path(f"M{x1},{y1} L{x2},{y2}", (x1, y1), (x2, y2), color, width, dashed)
+
+    def path(self, d, before, end, color=INK, width=1.5, dashed=False):
+        """An arrow along the path `d` that ends at `end`, coming from the direction of `before`."""
+        dx, dy = end[0] - before[0], end[1] - before[1]
+        length = (dx * dx + dy * dy) ** 0.5
+        ux, uy, head = dx / length, dy / length, 5 + 2 * width
+        left = end[0] - head * ux - 0.45 * head * uy, end[1] - head * uy + 0.45 * head * ux
+        right = end[0] - head * ux + 0.45 * head * uy, end[1] - head * uy - 0.45 * head * ux
+        dash = ' stroke-dasharray="5 4"' if dashed else ""
+        self.parts.append(f'<path d="{d}" fill="none" stroke="{color}" stroke-width="{width}"{dash}/>')
+        corners = " ".join(f"{x:.1f},{y:.1f}" for x, y in (end, left, right))
+        self.parts.append(f'<polygon points="{corners}" fill="{color}"/>')
+
+    def svg(self):
+        """The drawing, ready to display in a notebook."""
+        from IPython.display import SVG
+
+        return SVG("".join(self.parts) + "</svg>")
+
+
+def unrolled_graph(steps=3):
+    """A recurrent network folded into a loop, and the same network unrolled over `steps` steps."""
+    gap, top, middle, bottom = 118, 30, 115, 200
+    drawing = Drawing(345 + gap * steps, 215, "A recurrent network, folded and unrolled")
+    drawing.box(80, middle, "h_t")
+    drawing.arrow(80, bottom - 12, 80, middle + CELL / 2)
+    drawing.arrow(80, middle - CELL / 2, 80, top + 10)
+    drawing.text(80, bottom + 6, "x_t")
+    drawing.text(80, top, "y_t")
+    loop = f"M{80 + CELL / 2},{middle} C{80 + 85},{middle - 8} {80 + 70},{middle - 72} {80 + 14},{middle - CELL / 2}"
+    drawing.path(loop, (80 + 34, middle - CELL / 2 - 17), (80 + 14, middle - CELL / 2), BLUE, 2.6)
+    for x, y, label in ((66, bottom - 32, "W"), (66, top + 46, "V"), (160, middle - 40, "U")):
+        drawing.text(x, y, label, color=PALE if label != "U" else BLUE)
+    drawing.text(210, middle + 5, " =", size=24)
+    left = 265
+    drawing.text(left, middle + 5, "h_0")
+    for t in range(1, steps + 1):
+        x = left + gap * t
+        drawing.arrow(x - gap + (18 if t == 1 else CELL / 2), middle, x - CELL / 2, middle, BLUE, 2.6)
+        drawing.text(x - gap / 2, middle - 10, "U", color=BLUE)
+        drawing.box(x, middle, f"h_{t}")
+        drawing.arrow(x, bottom - 12, x, middle + CELL / 2)
+        drawing.arrow(x, middle - CELL / 2, x, top + 10)
+        drawing.text(x - 14, bottom - 32, "W", color=PALE)
+        drawing.text(x - 14, top + 46, "V", color=PALE)
+        drawing.text(x, bottom + 6, f"x_{t}")
+        drawing.text(x, top, f"y_{t}")
+    x = left + gap * steps
+    drawing.arrow(x + CELL / 2, middle, x + 70, middle, BLUE, 2.6)
+    return drawing.svg()
+
+
+def task_shapes():
+    """Which steps read and which steps answer: four uses of one recurrence."""
+    kinds = [(" one to many", [1], [1, 2, 3, 4]), (" many to one", [1, 2, 3, 4], [4]),
+             (" aligned", [1, 2, 3, 4], [1, 2, 3, 4]), (" delayed", [1, 2], [3, 4])]
+    width, side, gap = 185, 24, 40
+    drawing = Drawing(width * 4, 165, "Four task shapes")
+    for panel, (name, reads, answers) in enumerate(kinds):
+        x0 = width * panel + 12
+        drawing.text(x0 + 78, 158, name, size=14)
+        for t in range(1, 5):
+            x = x0 + gap * t - 22
+            drawing.box(x, 75, side=side)
+            if t < 4:
+                drawing.arrow(x + side / 2, 75, x + gap - side / 2, 75, BLUE, 2)
+            if t in reads:
+                drawing.arrow(x, 122, x, 75 + side / 2)
+                drawing.text(x, 136, "x", size=13)
+            if t in answers:
+                drawing.arrow(x, 75 - side / 2, x, 32, VERMILLION)
+                drawing.text(x, 24, "y", size=13)
+    return drawing.svg()
+
+
+def _typeset(label, size):
+    if label.startswith(" "):
+        return label[1:]
+    letter, _, subscript = label.partition("_")
+    low = f'<tspan dy="{size * 0.25:.1f}" font-size="{size * 0.75:.1f}" font-style="normal">{subscript}</tspan>'
+    return f'<tspan font-style="italic">{letter}</tspan>' + (low if subscript else "")
