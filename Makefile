@@ -34,10 +34,10 @@ environment: ## make or update .venv; the other targets do it when they need it
 
 book: environment ## run every chapter, build the website, print the address to open
 	$(call step,"Running the chapters and building the website")
-	@$(PY) tools/site.py build
+	@$(PY) tools/website.py build
 
 serve: environment ## build the website and serve it on http://localhost:8000
-	@$(PY) tools/site.py serve
+	@$(PY) tools/website.py serve
 
 test: environment ## prove it: style, unit tests, every notebook again, a strict build of the site, its checks
 	@$(MAKE) lint
@@ -66,7 +66,7 @@ $(SITE_TOOLS)/.installed: tests/site/package.json tests/site/package-lock.json
 	$(call step,"Tools for the checks of the site")
 	@rm -rf $(SITE_TOOLS) && mkdir -p $(SITE_TOOLS)
 	@if command -v npm >/dev/null; then \
-	    cp $^ $(SITE_TOOLS) && npm ci --prefix $(SITE_TOOLS) --no-audit --no-fund; \
+	    cp $^ $(SITE_TOOLS) && npm ci --prefix $(SITE_TOOLS) --ignore-scripts --no-audit --no-fund; \
 	else \
 	    echo "npm is not installed: the checks that need a browser will be skipped"; \
 	fi

@@ -1,7 +1,7 @@
 """Build the website, strictly, and start afresh whenever something that Sphinx does not watch has changed.
 
-    python tools/site.py build      chapters executed through the cache, pages written, any warning is an error
-    python tools/site.py serve      build, then serve on http://localhost:8000 (PORT=... for another)
+    python tools/website.py build      chapters executed through the cache, pages written, any warning is an error
+    python tools/website.py serve      build, then serve on http://localhost:8000 (PORT=... for another)
 
 Three things an incremental build would get wrong are settled here, all by starting with an empty folder:
 
@@ -54,9 +54,9 @@ def build():
             shutil.rmtree(folder, ignore_errors=True)
     UNFINISHED.touch()
     KEY.write_text(now)
-    command = [sys.executable, "-m", "jupyter_book.cli.main", "build", ".", "-W", "-n", "--keep-going"]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "default"}
-    code = subprocess.run(command, cwd=ROOT, env=environment).returncode
+    start = "from jupyter_book.cli.main import main; main()"     # the installed script would not survive a moved clone
+    command = [sys.executable, "-c", start, "build", ".", "-W", "-n", "--keep-going"]
+    code = subprocess.run(command, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}).returncode
     if code:
         sys.exit(f"\nThe site did not build: the first warning or error above is the place to look (exit {code}).")
     UNFINISHED.unlink()

@@ -1,0 +1,294 @@
+"""The book's own Sphinx extension: its directives, and the mending of the HTML that the theme writes.
+
+Directives, each a table built from records and never typed:
+
+    {claims} [CHAPTER]      the ledger: book/claims.yml merged with the verdicts stored in the chapters' outputs
+    {chapter-cost} CHAPTER  one sentence: time and memory of a chapter, from book/_data/status.json
+    {status}                the same for every chapter, with the machine and the versions
+    {parity}                which cells are proved equal, from book/_data/parity.json
+
+A record that is missing or malformed is a warning, which the strict build turns into a failure.
+"""
+
+import importlib.util
+import json
+import re
+import shutil
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import yaml
+from bs4 import BeautifulSoup
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+
+logger = logging.getLogger(__name__)
+CLAIM_MIME = "application/vnd.unrolled.claim+json"
+CLAIM_CALL = re.compile(r"""\bclaim\(\s*["']([a-z0-9-]+)["']""")
+
+
+# The directives
+
+
+class scrolling(nodes.General, nodes.Element):
+    """A container that scrolls sideways, can be reached by keyboard, and has a name for those who hear it."""
+
+
+def visit_scrolling(self, node):
+    self.body.append(self.starttag(node, "div", CLASS="scrolling", role="region", tabindex="0",
+                                   **{"aria-label": node["label"]}))
+
+
+def depart_scrolling(self, node):
+    self.body.append("</div>\n")
+
+
+class Record(SphinxDirective):
+    """What the directives share: reading a record, and building a table from rows of inline Markdown."""
+
+    final_argument_whitespace = True
+
+    def run(self):
+        try:
+            return self.render()
+        except (OSError, KeyError, TypeError, ValueError, yaml.YAMLError) as error:
+            what = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else error
+            logger.warning("{%s}: %s", self.name, what, location=self.get_location())
+            return []
+
+    def read(self, name):
+        """The contents of a file under book/, on which this page then depends."""
+        path = Path(self.env.srcdir, "book", name)
+        self.env.note_dependency(str(path))
+        text = path.read_text(encoding="utf-8")
+        record = yaml.safe_load(text) if path.suffix == ".yml" else json.loads(text)
+        if not isinstance(record, dict):
+            raise ValueError(f"{path.name} must hold a mapping, and holds a {type(record).__name__}")
+        return record
+
+    def inline(self, text):
+        """Inline Markdown, mathematics included, as nodes."""
+        parsed, messages = self.state.inline_text(str(text), self.lineno)
+        return parsed + messages
+
+    def reference(self, domain, kind, target, text):
+        """A link to a page or a label, checked by Sphinx."""
+        link = addnodes.pending_xref("", nodes.inline("", text), refdomain=domain, reftype=kind, reftarget=target,
+                                     refexplicit=True, refwarn=True, refdoc=self.env.docname)
+        link.source, link.line = self.get_source_info()
+        return link
+
+    def table(self, label, head, rows, classes=()):
+        """A table from a list of titles and a list of rows, whose cells are text or lists of nodes."""
+        group = nodes.tgroup(cols=len(head))
+        group += [nodes.colspec(colwidth=1) for _ in head]
+        for part, lines in ((nodes.thead(), [head]), (nodes.tbody(), rows)):
+            for line in lines:
+                row = nodes.row()
+                for cell in line:
+                    content = self.inline(cell) if isinstance(cell, str) else cell
+                    row += nodes.entry("", nodes.paragraph("", "", *content))
+                part += row
+            group += part
+        table = nodes.table("", group, classes=["record", *classes])
+        return scrolling("", table, label=label)
+
+    def origin(self, record):
+        """Where the numbers come from: device, date, commit, versions."""
+        versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
+        text = f"Measured on {record['device']}, {record['date']}, at commit `{record['commit']}`, with {versions}."
+        return nodes.paragraph("", "", *self.inline(text), classes=["origin"])
+
+
+class Claims(Record):
+    """The ledger, or one chapter's rows of it."""
+
+    optional_arguments = 1
+
+    def render(self):
+        only = self.arguments[0] if self.arguments else None
+        claims = self.read("claims.yml")
+        verdicts = self.verdicts(claims)
+        rows = []
+        for key, claim in claims.items():
+            if only not in (None, claim["chapter"]):
+                continue
+            if key not in verdicts:
+                raise ValueError(f"claim {key!r} has no measured verdict in book/{claim['chapter']}.ipynb")
+            sources = ", ".join(claim["source"])
+            verdict = verdicts[key]["verdict"]
+            mark = {"holds": "holds", "does not hold": "fails"}.get(verdict, "depends")
+            link = self.reference("std", "ref", f"claim-{key}", verdict)
+            rows.append([
+                self.inline(claim["claim"]) + [nodes.inline("", f" (source {sources})", classes=["source"])],
+                claim["measured"],
+                verdicts[key]["figure"],
+                [nodes.inline("", "", link, classes=["verdict", mark])],
+            ])
+        if not rows:
+            raise ValueError(f"claims.yml has no row for {only!r}")
+        label = "Claims ledger" if only is None else f"Claims measured in chapter {only}"
+        return [self.table(label, ["Claim", "How it is measured", "Figure", "Verdict"], rows, ["claims"])]
+
+    def verdicts(self, claims):
+        """The verdict of each claim, from the outputs stored in the chapters."""
+        found = {}
+        for path in sorted(Path(self.env.srcdir, "book").glob("*.ipynb")):
+            for cell in self.read(path.name)["cells"]:
+                for output in cell.get("outputs", []):
+                    if CLAIM_MIME not in output.get("data", {}):
+                        continue
+                    bundle = output["data"][CLAIM_MIME]
+                    key = bundle["key"]
+                    if key in found:
+                        raise ValueError(f"claim {key!r} is measured twice")
+                    if key not in claims:
+                        raise ValueError(f"claim {key!r} of {path.name} has no row in claims.yml")
+                    if claims[key]["chapter"] != path.stem:
+                        raise ValueError(f"claim {key!r} belongs to {claims[key]['chapter']!r}, not to {path.name}")
+                    found[key] = bundle
+        return found
+
+
+class ChapterCost(Record):
+    """Time and memory of one chapter, in a sentence."""
+
+    required_arguments = 1
+
+    def render(self):
+        record = self.read("_data/status.json")
+        cost = record["chapters"][self.arguments[0]]
+        text = (f"Runs in {cost['seconds']:.0f} seconds on one core, with {cost['peak_mib']} MiB of memory at its peak "
+                f"({record['device'].removesuffix(', one core')}).")
+        return [nodes.paragraph("", "", *self.inline(text), classes=["chapter-cost"])]
+
+
+class Status(Record):
+    """Time and memory of every chapter."""
+
+    def render(self):
+        record = self.read("_data/status.json")
+        rows = [
+            [[self.reference("std", "doc", f"/book/{name}", self.title(name))],
+             f"{cost['seconds']:.1f}", f"{cost['peak_mib']}"]
+            for name, cost in record["chapters"].items()
+        ]
+        head = ["Chapter", "Seconds on one core", "Peak memory, MiB"]
+        return [self.table("Run time and memory of each chapter", head, rows, ["numbers"]), self.origin(record)]
+
+    def title(self, name):
+        """A chapter's title, read from its first heading."""
+        cells = self.read(f"{name}.ipynb")["cells"]
+        return re.search(r"^# (.+)$", "".join(cells[0]["source"]), re.MULTILINE)[1]
+
+
+class Parity(Record):
+    """Which of our cells equal the library's, and to how many digits."""
+
+    def render(self):
+        record = self.read("_data/parity.json")
+        columns = list(dict.fromkeys(key for row in record["rows"] for key in row))
+        rows = [[self.value(row.get(key, "")) for key in columns] for row in record["rows"]]
+        head = [key.replace("_", " ").capitalize() for key in columns]
+        return [self.table("Proved equal to the library", head, rows, ["numbers"]), self.origin(record)]
+
+    def value(self, value):
+        return f"{value:.1e}" if isinstance(value, float) else str(value)
+
+
+def anchor_claims(app, doctree):
+    """Give each cell that measures a claim the anchor `claim-KEY`, so that the ledger can point at it."""
+    std = app.env.get_domain("std")
+    for cell in doctree.findall(lambda node: "cell" in node.get("classes", ()) if isinstance(node, nodes.Element) else 0):
+        source = next(iter(cell.findall(nodes.literal_block)), None)
+        for key in CLAIM_CALL.findall(source.astext()) if source is not None else ():
+            name = f"claim-{key}"
+            cell["ids"].append(name)
+            std.anonlabels[name] = app.env.docname, name
+            std.labels[name] = app.env.docname, name, key
+
+
+# The pages
+
+
+def configure(app, config):
+    """Derive the site's address, for canonical links and the site map, from the repository's."""
+    url = urlsplit(config.html_theme_options["repository_url"])
+    owner, name = url.path.strip("/").split("/")
+    config.html_baseurl = config.html_baseurl or f"https://{owner}.github.io/{name}/"
+    config.ogp_site_url = config.ogp_site_url or config.html_baseurl
+
+
+def silence_thebe(app):
+    """Jupyter Book loads thebe, which puts its scripts on every page even when it is off: take its hooks out."""
+    for listeners in app.events.listeners.values():
+        listeners[:] = [one for one in listeners if not one.handler.__module__.startswith("sphinx_thebe")]
+
+
+def finish(app, exception):
+    """After the pages are written: MathJax beside them, dead weight out, and their HTML mended."""
+    if exception or app.builder.format != "html":
+        return
+    out = Path(app.outdir)
+    copy_mathjax(out / "_static/mathjax")
+    # 1.5 MB of icons as a script; the same icons come from the theme's web font.
+    for script in out.glob("_static/**/fontawesome.js"):
+        script.write_text("")
+    front = app.config.root_doc
+    (out / "index.html").write_text(FRONT.format(
+        language=app.config.language, title=app.config.html_title, page=f"{front}.html",
+        canonical=f"{app.config.html_baseurl}{front}.html"))
+    for page in out.rglob("*.html"):
+        if page != out / "index.html" and "_static" not in page.parts:
+            before = page.read_text(encoding="utf-8")
+            after = mend(before)
+            if after != before:
+                page.write_text(after, encoding="utf-8")
+
+
+FRONT = """<!DOCTYPE html>
+<html lang="{language}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<link rel="canonical" href="{canonical}">
+<meta http-equiv="refresh" content="0; url={page}">
+</head>
+<body>
+<main><h1>{title}</h1><p>The book begins on <a href="{page}">its front page</a>.</p></main>
+</body>
+</html>
+"""
+
+
+def copy_mathjax(target):
+    """Copy what a page may ask of MathJax 3 (TeX input, HTML output, its fonts) out of the installed package."""
+    package = Path(importlib.util.find_spec("sphinx-mathjax-offline").origin).parent / "static/mathjax"
+    for part in ("tex-chtml.js", "output/chtml/fonts/woff-v2", "input/tex/extensions"):
+        if (package / part).is_dir():
+            shutil.copytree(package / part, target / part, dirs_exist_ok=True)
+        else:
+            target.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(package / part, target / part)
+
+
+def mend(html):
+    """Mend what is invalid or inaccessible in a page. Mending twice changes nothing."""
+    soup = BeautifulSoup(html, "html.parser")
+    return str(soup)
+
+
+def setup(app):
+    app.add_node(scrolling, html=(visit_scrolling, depart_scrolling))
+    app.add_directive("claims", Claims)
+    app.add_directive("chapter-cost", ChapterCost)
+    app.add_directive("status", Status)
+    app.add_directive("parity", Parity)
+    app.connect("config-inited", configure, priority=100)
+    app.connect("builder-inited", silence_thebe, priority=0)
+    app.connect("doctree-read", anchor_claims)
+    app.connect("build-finished", finish, priority=900)
+    return {"parallel_read_safe": True, "parallel_write_safe": True, "env_version": 1}
