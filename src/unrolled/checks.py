@@ -25,6 +25,22 @@ def probability(name, value):
     return float(value)
 
 
+def fraction(name, value):
+    """Return `value` as a float; raise unless it lies strictly between 0 and 1."""
+    if not 0 < probability(name, value) < 1:
+        raise ValueError(f"{name} must lie in (0, 1), got {value}")
+    return float(value)
+
+
+def positive_number(name, value):
+    """Return `value` as a float; raise unless it is finite and above 0."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a positive number, got {type(value).__name__} {value!r}")
+    if not 0 < value < float("inf"):
+        raise ValueError(f"{name} must be a positive number, got {value}")
+    return float(value)
+
+
 def flag(name, value):
     """Return `value`; raise unless it is True or False."""
     if not isinstance(value, bool):

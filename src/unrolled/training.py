@@ -20,15 +20,16 @@ def seed_everything(seed):
     torch.set_num_threads(1)
 
 
-def fit(model, loss, batches, learning_rate, max_norm=1.0):
+def fit(model, loss, batches, learning_rate, max_norm=1.0, decay=False):
     """Train with Adam and clipped gradients, one update a batch.
 
     Args:
         model: the module whose parameters are trained.
         loss: a function of one batch that returns a scalar tensor.
-        batches: an iterable; its length is the number of updates.
-        learning_rate: Adam's, kept constant.
+        batches: a sequence; its length is the number of updates.
+        learning_rate: Adam's.
         max_norm: the gradient's norm is clipped to this.
+        decay: let the learning rate fall linearly to zero; otherwise it stays.
 
     Returns:
         The loss before each update, as a list of floats.
@@ -37,6 +38,7 @@ def fit(model, loss, batches, learning_rate, max_norm=1.0):
         ValueError: there is no batch, or the loss is not finite: what came, and at which update.
     """
     optimizer = torch.optim.Adam(model.parameters(), learning_rate)
+    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0 if decay else 1.0, total_iters=len(batches))
     losses = []
     for step, batch in enumerate(batches):
         value = loss(batch)
@@ -46,6 +48,7 @@ def fit(model, loss, batches, learning_rate, max_norm=1.0):
         value.backward()
         clip_grad_norm(model.parameters(), max_norm)
         optimizer.step()
+        schedule.step()
         losses.append(value.item())
     if not losses:
         raise ValueError("expected at least one batch, got none")

@@ -5,24 +5,58 @@ TF32's ten bits of mantissa by default, which would drown any proof of equality.
 kernels; `describe` reports which.
 """
 
+import contextlib
+
 import torch
 from torch import nn
+from torch.nn.utils.rnn import PackedSequence
 
 from unrolled import checks
-from unrolled.torch.stack import check_call, check_cell_call
+from unrolled.torch.stack import Module, check_call, check_cell_call
 
 
-class Described:
-    """Adds `describe` and `allow_tf32` to a layer of `torch.nn`."""
+@contextlib.contextmanager
+def whole_float32():
+    """Keep cuDNN's recurrent layers from rounding float32 to TF32, here and in no other operation."""
+    rnn = torch.backends.cudnn.rnn
+    before, rnn.fp32_precision = rnn.fp32_precision, "ieee"
+    try:
+        yield
+    finally:
+        rnn.fp32_precision = before
+
+
+def whole_float32_backward(output):
+    """The same for the backward pass of `output`, which cuDNN runs later, with the setting that it finds then."""
+    node = output.grad_fn
+    while node is not None and not node.name().startswith("CudnnRnn"):     # a squeeze or a transpose may stand before it
+        node = next((before for before, _ in node.next_functions if before is not None), None)
+    if node is not None:
+        scopes = []
+
+        def enter(_):
+            scopes.append(contextlib.ExitStack())
+            scopes[-1].enter_context(whole_float32())
+
+        node.register_prehook(enter)
+        node.register_hook(lambda *_: scopes.pop().close())
+
+
+class Described(Module):
+    """Adds `describe`, `allow_tf32` and arrays in `load_state_dict` to a layer of `torch.nn`."""
 
     allow_tf32 = False
 
     def forward(self, x, state=None):
         """As the layer of `torch.nn`; a wrong input raises the same errors as `unrolled.torch`."""
         self._check(x, state)
-        cudnn = torch.backends.cudnn
-        with cudnn.flags(cudnn.enabled, cudnn.benchmark, cudnn.benchmark_limit, cudnn.deterministic, self.allow_tf32):
+        if self.allow_tf32:
             return super().forward(x, state)
+        with whole_float32():
+            results = super().forward(x, state)
+        output = results if isinstance(results, torch.Tensor) else results[0]
+        whole_float32_backward(output.data if isinstance(output, PackedSequence) else output)
+        return results
 
     def describe(self):
         """Say in one line what a call of this layer runs: kernel library, its version, device, precision."""

@@ -5,10 +5,13 @@ versions of Python; `describe` says which one was read.
 """
 
 import hashlib
+import io
+import platform
+import re
 import sysconfig
+import tokenize
 from dataclasses import dataclass
 from pathlib import Path
-import platform
 
 import numpy as np
 
@@ -85,3 +88,37 @@ def decode(indices):
     if indices.size and not (0 <= indices.min() and indices.max() < len(ALPHABET)):
         raise ValueError(f"indices must lie in 0 ... {len(ALPHABET) - 1}, got {indices.min()} ... {indices.max()}")
     return "".join(ALPHABET[index] for index in indices)
+
+
+def columns(text):
+    """Each character's distance from the start of its line, (characters,), int64."""
+    starts = np.maximum.accumulate(np.where(encode(text) == _INDEX["\n"], np.arange(len(text)) + 1, 0))
+    return np.maximum(np.arange(len(text)) - starts, 0)
+
+
+def inside_string(text):
+    """Whether Python's own tokenizer puts each character inside a string literal, (characters,), bool.
+
+    Text that stops in the middle of a construct is labelled up to there.
+    """
+    offsets = np.cumsum([0] + [len(line) for line in text.splitlines(keepends=True)])
+    inside = np.zeros(len(text), bool)
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(text).readline):
+            if token.type == tokenize.STRING:
+                (first_line, first), (last_line, last) = token.start, token.end
+                inside[offsets[first_line - 1] + first : offsets[last_line - 1] + last] = True
+    except (tokenize.TokenError, SyntaxError):
+        pass
+    return inside
+
+
+def called_names(line):
+    """For each character of a line: 1 in a name that an opening bracket follows at once, 0 in another name, -1 elsewhere.
+
+    The answer for a name's first character lies in the future, one character past its last.
+    """
+    labels = np.full(len(line), -1, np.int64)
+    for name in re.finditer(r"[A-Za-z_]\w*", line):
+        labels[name.start() : name.end()] = line[name.end() : name.end() + 1] == "("
+    return labels

@@ -123,7 +123,7 @@ class RNNCell(Parameters):
         state = np.zeros(state_shape, self.dtype) if state is None else as_array("state", state, self.dtype)
         checks.shape("state", state, state_shape)
         p = self.parameters
-        steps, h = np.atleast_2d(x)[None], np.atleast_2d(state)              # (1, B, D), (B, H)  a sequence of one step
+        steps, h = np.array(np.atleast_2d(x)[None]), np.atleast_2d(state)    # (1, B, D), (B, H)  a sequence of one step
         states = run(steps, h, p["weight_ih"], p["weight_hh"], summed_bias(p), self.nonlinearity)
         self._saved = steps, states, x.shape, state_shape
         return states[1].reshape(state_shape).copy()

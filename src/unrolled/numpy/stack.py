@@ -14,6 +14,8 @@ from unrolled import checks
 class Parameters:
     """Arrays by torch's names, in `self.parameters`, all of `self.dtype`."""
 
+    _saved = None                                                        # what the last `forward` keeps for `backward`
+
     def state_dict(self):
         """Copies of the parameters under torch's names."""
         return {name: value.copy() for name, value in self.parameters.items()}
@@ -24,6 +26,8 @@ class Parameters:
         Raises:
             TypeError, ValueError: a name missing or unexpected, a shape that does not fit, or dtypes that are not all
                 float32 or all float64. The layer keeps what it had.
+
+        A `backward` after it needs a new `forward`: the old one belongs to the old weights.
         """
         checks.state_dict(self.parameters, given)
         arrays = {name: np.array(given[name]) for name in self.parameters}
@@ -31,6 +35,7 @@ class Parameters:
         if dtypes not in (["float32"], ["float64"]):
             raise TypeError(f"state_dict must be all float32 or all float64, got {', '.join(dtypes)}")
         self.parameters, self.dtype = arrays, np.dtype(dtypes[0])
+        self._saved = None
 
 
 class Stack(Parameters):
@@ -86,15 +91,15 @@ class Stack(Parameters):
         state = np.zeros(state_shape, self.dtype) if state is None else as_array("state", state, self.dtype)
         checks.shape("state", state, state_shape)
 
-        layer_input = self._time_major(x, batched)                       # (T, B, D)
+        layer_input = np.array(self._time_major(x, batched), order="C")  # (T, B, D)  ours: the caller may reuse x
         h0 = state.reshape(len(names), B, self.hidden_size)
-        self._saved = {"batched": batched, "runs": [], "masks": []}
+        saved = {"batched": batched, "runs": [], "masks": []}
         outputs, h_n = [], np.empty_like(h0)
         for k, (layer, suffix) in enumerate(names):
             reverse = suffix.endswith("reverse")
             steps = layer_input[::-1] if reverse else layer_input        # the other direction: the same code, time flipped
             states = self._run(steps, h0[k], *self._weights(suffix))
-            self._saved["runs"].append((steps, states))
+            saved["runs"].append((steps, states))
             h_n[k] = states[-1]
             outputs.append(states[:0:-1] if reverse else states[1:])     # (T, B, H) each
             if len(outputs) == 1 + self.bidirectional:
@@ -102,9 +107,10 @@ class Stack(Parameters):
                 outputs = []
                 if layer < self.num_layers - 1:
                     mask = self._dropout_mask(output.shape)
-                    self._saved["masks"].append(mask)
+                    saved["masks"].append(mask)
                     layer_input = output if mask is None else output * mask
-        return self._time_major(output, batched, back=True), h_n.reshape(state_shape)
+        self._saved = saved
+        return np.ascontiguousarray(self._time_major(output, batched, back=True)), h_n.reshape(state_shape)
 
     def backward(self, d_output, d_state=None):
         """Backpropagate through the last `forward`.
@@ -150,13 +156,13 @@ class Stack(Parameters):
                 if layer > 0 and (mask := saved["masks"][layer - 1]) is not None:
                     d_layer = d_layer * mask
         grads = {name: grads[name] for name in self.parameters}
-        return self._time_major(d_layer, batched, back=True), d_h0.reshape(state_shape), grads
+        return np.ascontiguousarray(self._time_major(d_layer, batched, back=True)), d_h0.reshape(state_shape), grads
 
     def _time_major(self, array, batched, back=False):
-        """To (T, B, ·) whatever layout the caller uses; `back` returns to it."""
+        """A view as (T, B, ·) of whatever layout the caller uses; `back` returns to it."""
         if not batched:
             return array[:, 0] if back else array[:, None]
-        return np.ascontiguousarray(array.swapaxes(0, 1)) if self.batch_first else array
+        return array.swapaxes(0, 1) if self.batch_first else array
 
     def _dropout_mask(self, shape):
         if not self.training or self.dropout == 0:
@@ -178,6 +184,8 @@ def summed_bias(parameters, suffix=""):
 
 
 def as_float_dtype(dtype):
+    if dtype is None:                                                    # NumPy reads None as float64
+        raise TypeError("dtype must be float32 or float64, got None")
     dtype = np.dtype(dtype)
     if dtype not in (np.float32, np.float64):
         raise TypeError(f"dtype must be float32 or float64, got {dtype}")
@@ -194,6 +202,6 @@ def as_array(name, value, dtype):
 
 
 def saved_by_forward(layer):
-    if not hasattr(layer, "_saved"):
+    if layer._saved is None:
         raise RuntimeError(f"{type(layer).__name__}.backward needs a forward before it")
     return layer._saved

@@ -25,7 +25,7 @@ class Module(nn.Module):
         """
         if strict:
             checks.state_dict(dict(self.named_parameters()), state_dict)
-        tensors = {k: torch.from_numpy(v) if isinstance(v, np.ndarray) else v for k, v in state_dict.items()}
+        tensors = {k: torch.from_numpy(np.array(v)) if isinstance(v, np.ndarray) else v for k, v in state_dict.items()}
         return super().load_state_dict(tensors, strict, assign)
 
 

@@ -1,0 +1,38 @@
+"""What can be read off a hidden state by a straight line: least squares from states to anything known of the text.
+
+Source: Alain & Bengio 2016, linear classifier probes. The network is left as it is; only the read-out is fitted.
+"""
+
+import numpy as np
+
+from unrolled import checks
+
+
+def linear_probe(features, targets, train, ridge=1e-6):
+    """Fit targets = features · A + b on the first rows and predict the others.
+
+    Args:
+        features: states or anything else, one row a step, (N, F).
+        targets: what is to be read, (N, K); for a class, its one-hot code, and the largest prediction wins.
+        train: how many rows are fitted; the rest is predicted, so nothing is scored on what it was fitted to.
+        ridge: penalty, as a fraction of the features' mean square.
+
+    Returns:
+        Predictions for rows `train` and later, (N - train, K).
+
+    Raises:
+        ValueError: not two-dimensional, of different lengths, not finite, or nothing left to fit or predict.
+    """
+    features, targets = np.asarray(features, np.float64), np.asarray(targets, np.float64)
+    checks.shape("features", features, ("N", "F"))
+    checks.shape("targets", targets, (len(features), "K"))
+    if not 0 < train < len(features):
+        raise ValueError(f"train must lie between 1 and {len(features) - 1}, got {train}")
+    if not (np.isfinite(features).all() and np.isfinite(targets).all()):
+        raise ValueError("features and targets must be finite")
+    features = np.column_stack([features, np.ones(len(features))])
+    fitted = features[:train]
+    gram = fitted.T @ fitted
+    gram += ridge * np.trace(gram) / len(gram) * np.eye(len(gram))
+    weights = np.linalg.solve(gram, fitted.T @ targets[:train])
+    return features[train:] @ weights
