@@ -27,19 +27,26 @@ def whole_float32():
 
 
 def whole_float32_backward(output):
-    """The same for the backward pass of `output`, which cuDNN runs later, with the setting that it finds then."""
+    """The same for the backward pass of `output`, which cuDNN runs later, under the setting that it finds then."""
+    rnn, before = torch.backends.cudnn.rnn, []
+
+    def enter(_):
+        before.append(rnn.fp32_precision)
+        rnn.fp32_precision = "ieee"
+
+    def leave(*_):
+        rnn.fp32_precision = before.pop()
+
     node = output.grad_fn
-    while node is not None and not node.name().startswith("CudnnRnn"):     # a squeeze or a transpose may stand before it
-        node = next((before for before, _ in node.next_functions if before is not None), None)
+    for _ in range(4):                                     # a squeeze or a transpose may stand between
+        if node is None or node.name().startswith("CudnnRnn"):
+            break
+        node = next((parent for parent, _ in node.next_functions if parent is not None), None)
+    else:
+        return                                             # not cuDNN's after all: other kernels never use TF32 here
     if node is not None:
-        scopes = []
-
-        def enter(_):
-            scopes.append(contextlib.ExitStack())
-            scopes[-1].enter_context(whole_float32())
-
         node.register_prehook(enter)
-        node.register_hook(lambda *_: scopes.pop().close())
+        node.register_hook(leave)
 
 
 class Described(Module):
@@ -54,23 +61,23 @@ class Described(Module):
             return super().forward(x, state)
         with whole_float32():
             results = super().forward(x, state)
-        output = results if isinstance(results, torch.Tensor) else results[0]
-        whole_float32_backward(output.data if isinstance(output, PackedSequence) else output)
+        if isinstance(results, tuple):                     # a layer; a cell is never cuDNN's
+            whole_float32_backward(results[0].data if isinstance(results[0], PackedSequence) else results[0])
         return results
 
     def describe(self):
         """Say in one line what a call of this layer runs: kernel library, its version, device, precision."""
-        weight = next(self.parameters())
+        weight, version = next(self.parameters()), f"PyTorch {torch.__version__}"
         precision = str(weight.dtype).removeprefix("torch.")
         if weight.device.type == "cuda":
             if precision == "float32":
                 precision += ", TF32 allowed" if self.allow_tf32 else ", TF32 off"
             device = torch.cuda.get_device_name(weight.device)
             fused = isinstance(self, nn.RNNBase) and torch.backends.cudnn.is_acceptable(weight)
-            kernels = f"cuDNN {torch.backends.cudnn.version()}" if fused else f"PyTorch {torch.__version__} CUDA kernels"
+            kernels = f"cuDNN {torch.backends.cudnn.version()}" if fused else f"{version} CUDA kernels"
             return f"{kernels}, {device}, {precision}"
         reason = "the layer is on the CPU" if torch.cuda.is_available() else "no CUDA device found"
-        return f"PyTorch {torch.__version__} CPU kernels, not cuDNN ({reason}), {precision}"
+        return f"{version} CPU kernels, not cuDNN ({reason}), {precision}"
 
 
 class RNN(Described, nn.RNN):
