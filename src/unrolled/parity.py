@@ -17,8 +17,9 @@ def compare(ours, library, x, state=None, seed=0):
 
     Args:
         ours: a layer of `unrolled.numpy`, `unrolled.torch` or `unrolled.cudnn`; it is given the library's weights.
-        library: a layer or cell of `torch.nn` on the CPU.
-        x: input as the library takes it: a tensor, or a `PackedSequence` for a torch layer.
+        library: a layer or cell of `torch.nn`.
+        x: input as the library takes it: a tensor, or a `PackedSequence` for a torch layer; each layer gets it on its
+            own device.
         state: initial state, or None.
         seed: of the random dL/d output and dL/d h_n.
 
@@ -27,6 +28,7 @@ def compare(ours, library, x, state=None, seed=0):
         names; a cell has no "output", its state is "h_n".
 
     Raises:
+        TypeError: a `PackedSequence` for a NumPy layer.
         ValueError: the two return different shapes or different sets of gradients.
     """
     ours.load_state_dict(library.state_dict())
@@ -41,19 +43,21 @@ def compare(ours, library, x, state=None, seed=0):
 
 
 def relative_error(got, expected, name="array"):
-    """max |got - expected| / max |expected|; 0 for equal arrays, also where both are all zero."""
+    """max |got - expected| / max |expected|; 0 for equal arrays, also where both are all zero; inf where a NaN is."""
     if got.shape != expected.shape:
         raise ValueError(f"{name} must have shape {expected.shape}, got {got.shape}")
-    difference = np.abs(got - expected).max(initial=0.0)
-    if difference == 0:
+    if np.array_equal(got, expected):
         return 0.0
-    return float(difference / max(np.abs(expected).max(), np.finfo(expected.dtype).tiny))
+    difference, scale = float(np.abs(got - expected).max()), float(np.abs(expected).max())
+    return difference / scale if scale > 0 and np.isfinite(difference) else float("inf")
 
 
 def _run_torch(layer, x, state, upstream):
     packed = isinstance(x, PackedSequence)
+    device = next(layer.parameters()).device
+    x = x.to(device)
     leaf = (x.data if packed else x).detach().clone().requires_grad_()
-    state = None if state is None else state.detach().clone().requires_grad_()
+    state = None if state is None else state.detach().to(device, copy=True).requires_grad_()
     results = layer(x._replace(data=leaf) if packed else leaf, state)
     cell = isinstance(results, torch.Tensor)
     output, h_n = (None, results) if cell else results
@@ -67,6 +71,8 @@ def _run_torch(layer, x, state, upstream):
 
 
 def _run_numpy(layer, x, state, upstream):
+    if isinstance(x, PackedSequence):
+        raise TypeError("input of a NumPy layer must be a tensor, got PackedSequence")
     results = layer.forward(x.detach().numpy(), None if state is None else state.detach().numpy())
     heads = (results,) if isinstance(results, np.ndarray) else results
     d_input, d_state, grads = layer.backward(*(_random(torch.from_numpy(head), upstream).numpy() for head in heads))
