@@ -15,7 +15,15 @@ Not here: packed sequences and projections; `unrolled.torch` has the first.
 import numpy as np
 
 from unrolled import checks
-from unrolled.numpy.stack import Parameters, Stack, as_array, as_float_dtype, initial_parameters, saved_by_forward, summed_bias
+from unrolled.numpy.stack import (
+    Parameters,
+    Stack,
+    as_array,
+    as_float_dtype,
+    initial_parameters,
+    saved_by_forward,
+    summed_bias,
+)
 
 NONLINEARITIES = ("tanh", "relu")
 

@@ -30,7 +30,7 @@ class Parameters:
         A `backward` after it needs a new `forward`: the old one belongs to the old weights.
         """
         checks.state_dict(self.parameters, given)
-        arrays = {name: np.array(given[name]) for name in self.parameters}
+        arrays = {name: np.asarray(given[name]).copy() for name in self.parameters}
         dtypes = sorted({str(array.dtype) for array in arrays.values()})
         if dtypes not in (["float32"], ["float64"]):
             raise TypeError(f"state_dict must be all float32 or all float64, got {', '.join(dtypes)}")
@@ -97,7 +97,7 @@ class Stack(Parameters):
         outputs, h_n = [], np.empty_like(h0)
         for k, (layer, suffix) in enumerate(names):
             reverse = suffix.endswith("reverse")
-            steps = layer_input[::-1] if reverse else layer_input        # the other direction: the same code, time flipped
+            steps = layer_input[::-1] if reverse else layer_input        # the other direction: time flipped
             states = self._run(steps, h0[k], *self._weights(suffix))
             saved["runs"].append((steps, states))
             h_n[k] = states[-1]
