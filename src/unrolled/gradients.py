@@ -51,7 +51,7 @@ def jacobian_norms(jacobians):
         ValueError: not (T, H, H), or values that are not finite.
     """
     jacobians = _finite("jacobians", jacobians)
-    checks.shape("jacobians", jacobians, ("T", "H", jacobians.shape[-1]))
+    checks.shape("jacobians", jacobians, ("T", "H", jacobians.shape[-1] if jacobians.ndim else "H"))
     product = np.eye(jacobians.shape[-1])
     norms = [1.0]
     for jacobian in jacobians[::-1]:                                    # J_T first: the product grows to the right
@@ -70,7 +70,14 @@ def temporal_jacobian(step, state, inputs):
 
     Returns:
         (H, H); row i holds the derivative of h_T's entry i.
+
+    Raises:
+        TypeError, ValueError: `state` or `inputs` is not a tensor of that rank.
     """
+    for name, value, expected in (("state", state, ("H",)), ("inputs", inputs, ("T", "D"))):
+        if not isinstance(value, torch.Tensor):
+            raise TypeError(f"{name} must be a torch tensor, got {type(value).__name__}")
+        checks.shape(name, value, expected)
 
     def final(h):
         for x in inputs:
@@ -95,7 +102,8 @@ def gradient_norm(parameters):
     grads = [parameter.grad for parameter in _several(parameters) if parameter.grad is not None]
     if not grads:
         raise ValueError("expected parameters with a gradient, got none: call backward() first")
-    return torch.stack([grad.norm() for grad in grads]).norm().item()
+    norms = [torch.linalg.vector_norm(grad, dtype=torch.float64).item() for grad in grads]   # 1e20² is no float32
+    return math.hypot(*norms)
 
 
 def clip_grad_norm(parameters, max_norm):
@@ -109,9 +117,10 @@ def clip_grad_norm(parameters, max_norm):
         The norm before clipping.
 
     Raises:
-        ValueError: `max_norm` is not positive, no gradient is there, or the norm is not finite; nothing is changed.
+        TypeError, ValueError: `max_norm` is not a positive number, no gradient is there, or the norm is not finite;
+            nothing is changed.
     """
-    _positive("max_norm", max_norm)
+    max_norm = checks.positive_number("max_norm", max_norm)
     parameters = _several(parameters)
     norm = gradient_norm(parameters)
     if not math.isfinite(norm):
@@ -131,9 +140,10 @@ def clip_grad_value(parameters, max_value):
         max_value: positive.
 
     Raises:
-        ValueError: `max_value` is not positive, no gradient is there, or one is not finite; nothing is changed.
+        TypeError, ValueError: `max_value` is not a positive number, no gradient is there, or one is not finite; nothing
+            is changed.
     """
-    _positive("max_value", max_value)
+    max_value = checks.positive_number("max_value", max_value)
     parameters = _several(parameters)
     if not math.isfinite(norm := gradient_norm(parameters)):
         raise ValueError(f"expected finite gradients, got a norm of {norm}: skip this update")
@@ -160,9 +170,18 @@ def truncated_bptt(layer, loss, x, targets, chunk, state=None):
         The loss summed over all steps, as a float, and the final state, detached.
 
     Raises:
-        TypeError, ValueError: `chunk` is not a whole number of at least 1, or x and targets differ in length.
+        TypeError, ValueError: `chunk` is not a whole number of at least 1, x and targets differ in length or are empty,
+            or the layer is `batch_first` (a chunk would be cut from the batch) or bidirectional (its second direction
+            would need the future).
     """
     chunk = checks.positive_int("chunk", chunk)
+    if not isinstance(x, torch.Tensor):
+        raise TypeError(f"input must be a torch tensor, got {type(x).__name__}")
+    for name in ("batch_first", "bidirectional"):
+        if getattr(layer, name, False):
+            raise ValueError(f"the layer must have {name}=False, got True")
+    if len(x) == 0:
+        raise ValueError("input must hold at least one step (T >= 1), got none")
     if len(x) != len(targets):
         raise ValueError(f"targets must be as long as the input, {len(x)} steps, got {len(targets)}")
     total = 0.0
@@ -180,11 +199,6 @@ def _finite(name, values):
     if not np.isfinite(values).all():
         raise ValueError(f"{name} must be finite, got {np.count_nonzero(~np.isfinite(values))} entries that are not")
     return values
-
-
-def _positive(name, value):
-    if not value > 0 or not math.isfinite(value):
-        raise ValueError(f"{name} must be a positive number, got {value}")
 
 
 def _several(parameters):

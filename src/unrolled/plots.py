@@ -68,7 +68,12 @@ def dots(ax, rows, colors=None):
 
     Returns:
         (mean, half-width) by name; a row of one value (nothing is trained) has half-width 0.
+
+    Raises:
+        ValueError: a row without values, or with several that are not all finite.
     """
+    if empty := [name for name, values in rows.items() if len(values) == 0]:
+        raise ValueError(f"every row needs at least one value, got none for {', '.join(empty)}")
     colors = {**MODELS, **(colors or {})}
     summary = {}
     for height, (name, values) in enumerate(rows.items()):

@@ -15,7 +15,7 @@ SEEDS = range(5)
 def seed_everything(seed):
     """Seed Python, NumPy and torch, and keep torch to one thread so that sums come in one order."""
     random.seed(seed)
-    np.random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002  scikit-learn still draws from it
     torch.manual_seed(seed)
     torch.set_num_threads(1)
 
@@ -73,6 +73,6 @@ def interval(values, confidence=0.95):
         raise ValueError(f"an interval needs at least two seeds, got shape {values.shape}")
     if not np.isfinite(values).all():
         raise ValueError("values must be finite")
-    checks.probability("confidence", confidence)
+    checks.fraction("confidence", confidence)
     half = stats.t.ppf((1 + confidence) / 2, len(values) - 1) * values.std(0, ddof=1) / np.sqrt(len(values))
     return values.mean(0), half

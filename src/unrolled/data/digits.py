@@ -8,6 +8,8 @@ import numpy as np
 import sklearn.datasets
 from sklearn.model_selection import train_test_split
 
+from unrolled import checks
+
 
 def load_digits(test_size=0.25, seed=0):
     """Split the digits into a training and a test part, stratified by class.
@@ -21,10 +23,9 @@ def load_digits(test_size=0.25, seed=0):
         float32 in [0, 1], and their classes 0 ... 9, int64.
 
     Raises:
-        ValueError: `test_size` outside (0, 1).
+        TypeError, ValueError: `test_size` is not a number in (0, 1), or leaves a class without an image in a part.
     """
-    if not 0 < test_size < 1:
-        raise ValueError(f"test_size must lie in (0, 1), got {test_size}")
+    checks.fraction("test_size", test_size)
     digits = sklearn.datasets.load_digits()
     images, labels = (digits.images / 16).astype(np.float32), digits.target.astype(np.int64)
     return train_test_split(images, labels, test_size=test_size, random_state=seed, stratify=labels)
