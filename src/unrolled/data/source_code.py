@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from unrolled import checks
+
 ALPHABET = "\n" + "".join(map(chr, range(32, 127)))        # 96 characters; files with others are left out
 _INDEX = {character: index for index, character in enumerate(ALPHABET)}
 
@@ -51,10 +53,9 @@ def load_source_code(max_chars_per_file=40_000, folder=None):
 
     Raises:
         FileNotFoundError: no Python source there, as in an embedded Python.
-        ValueError: `max_chars_per_file` below 1, or a part without text.
+        TypeError, ValueError: `max_chars_per_file` is not a whole number of at least 1, or a part is without text.
     """
-    if max_chars_per_file < 1:
-        raise ValueError(f"max_chars_per_file must be at least 1, got {max_chars_per_file}")
+    checks.positive_int("max_chars_per_file", max_chars_per_file)
     folder = Path(folder or sysconfig.get_paths()["stdlib"])
     paths = sorted(folder.glob("*.py"))
     if not paths:
@@ -83,17 +84,21 @@ def encode(text):
 
 
 def decode(indices):
-    """Indices back to a string; raises ValueError on one outside 0 ... 95."""
+    """Indices, (characters,), back to a string; raises TypeError or ValueError on one that is no int in 0 ... 95."""
     indices = np.asarray(indices)
-    if indices.size and not (0 <= indices.min() and indices.max() < len(ALPHABET)):
+    checks.shape("indices", indices, ("characters",))
+    if indices.size and indices.dtype.kind not in "iu":
+        raise TypeError(f"indices must be whole numbers, got {indices.dtype}")
+    if indices.size and (indices.min() < 0 or indices.max() >= len(ALPHABET)):
         raise ValueError(f"indices must lie in 0 ... {len(ALPHABET) - 1}, got {indices.min()} ... {indices.max()}")
     return "".join(ALPHABET[index] for index in indices)
 
 
 def columns(text):
-    """Each character's distance from the start of its line, (characters,), int64."""
-    starts = np.maximum.accumulate(np.where(encode(text) == _INDEX["\n"], np.arange(len(text)) + 1, 0))
-    return np.maximum(np.arange(len(text)) - starts, 0)
+    """Each character's distance from the start of its line, (characters,), int64; a newline ends the line it is on."""
+    position = np.arange(len(text))
+    after_newline = np.where(encode("\n" + text)[:-1] == _INDEX["\n"], position, 0)   # here a line starts
+    return position - np.maximum.accumulate(after_newline)
 
 
 def inside_string(text):
@@ -101,12 +106,16 @@ def inside_string(text):
 
     Text that stops in the middle of a construct is labelled up to there.
     """
-    offsets = np.cumsum([0] + [len(line) for line in text.splitlines(keepends=True)])
-    inside = np.zeros(len(text), bool)
+    offsets = np.cumsum([0] + [len(line) for line in io.StringIO(text)])
+    inside, opened = np.zeros(len(text), bool), []
     try:
         for token in tokenize.generate_tokens(io.StringIO(text).readline):
-            if token.type == tokenize.STRING:
-                (first_line, first), (last_line, last) = token.start, token.end
+            kind = tokenize.tok_name[token.type]
+            if kind == "FSTRING_START":                        # since Python 3.12 an f-string comes in pieces
+                opened.append(token.start)
+            if kind in ("STRING", "FSTRING_END"):
+                first_line, first = opened.pop() if kind == "FSTRING_END" else token.start
+                last_line, last = token.end
                 inside[offsets[first_line - 1] + first : offsets[last_line - 1] + last] = True
     except (tokenize.TokenError, SyntaxError):
         pass
@@ -114,7 +123,7 @@ def inside_string(text):
 
 
 def called_names(line):
-    """For each character of a line: 1 in a name that an opening bracket follows at once, 0 in another name, -1 elsewhere.
+    """For each character of a line: 1 in a name that an opening bracket follows at once, 0 in another name, else -1.
 
     The answer for a name's first character lies in the future, one character past its last.
     """

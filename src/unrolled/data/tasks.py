@@ -17,7 +17,7 @@ def which_came_first(count, seq_len, seed):
         seed: of the positions and the noise.
 
     Returns:
-        x, (count, T, 3), float32: alarm A, alarm B, standard normal noise; and y, (count,), float32: 1 where A is first.
+        x, (count, T, 3), float32: alarm A, alarm B, standard normal noise; y, (count,), float32: 1 where A is first.
 
     Raises:
         TypeError, ValueError: sizes that are not whole numbers, or a sequence too short for two alarms.
