@@ -1,0 +1,114 @@
+"""The ledger and the chapters agree: every measured verdict has its row, every row its verdict."""
+
+import re
+
+import pytest
+import yaml
+from nbformat import v4
+from notebook_form import ROOT, read
+from notebooks import chapters
+
+from unrolled.display import CLAIM_MIME
+
+LEDGER = ROOT / "book/claims.yml"
+SOURCES = {"000", "001", "002", "003", "004", "folklore"}
+VERDICT = re.compile(r"holds|does not hold|holds if \S.*")
+
+
+def discrepancies(rows, notebooks):
+    """Yield everything on which the ledger and the chapters differ.
+
+    Args:
+        rows: the ledger, {key: {"claim", "source", "chapter", "measured"}}.
+        notebooks: the built chapters, {name: notebook}.
+    """
+    for key, row in rows.items():
+        if not isinstance(row, dict) or set(row) != {"claim", "source", "chapter", "measured"}:
+            yield f"{key}: a row has a claim, its source, its chapter and how it is measured"
+            continue
+        if not isinstance(row["source"], list) or not row["source"] or not set(row["source"]) <= SOURCES:
+            yield f"{key}: source {row['source']!r} is not a list out of {sorted(SOURCES)}"
+        if not all(isinstance(row[field], str) and row[field].strip() for field in ("claim", "chapter", "measured")):
+            yield f"{key}: claim, chapter and measured are texts"
+    measured = {}
+    for name, nb in notebooks.items():
+        for bundle in bundles(nb):
+            key = bundle.get("key")
+            measured[key] = measured.get(key, 0) + 1
+            if key not in rows:
+                yield f"{key}: measured in {name}, and the ledger has no such row"
+            elif rows[key].get("chapter") != name:
+                yield f"{key}: measured in {name}, and the ledger says {rows[key].get('chapter')}"
+            if not VERDICT.fullmatch(bundle.get("verdict", "")):
+                yield f"{key}: verdict {bundle.get('verdict')!r}"
+            if not bundle.get("figure", "").strip():
+                yield f"{key}: no figure"
+    for key, row in rows.items():
+        if isinstance(row, dict) and row.get("chapter") in notebooks and measured.get(key, 0) != 1:
+            yield f"{key}: measured {measured.get(key, 0)} times in {row['chapter']}"
+
+
+def bundles(nb):
+    outputs = [output for cell in nb.cells if cell.cell_type == "code" for output in cell.outputs]
+    return [output.data[CLAIM_MIME] for output in outputs if CLAIM_MIME in output.get("data", {})]
+
+
+def test_ledger_and_chapters_agree():
+    rows = yaml.safe_load(LEDGER.read_text(encoding="utf-8"))
+    assert list(discrepancies(rows, {path.stem: read(path) for path in chapters()})) == []
+
+
+def test_no_key_is_written_twice():
+    keys = re.findall(r"^([^\s#:][^:]*):", LEDGER.read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(keys) == len(set(keys)), "YAML keeps the last of two equal keys in silence"
+
+
+@pytest.mark.parametrize("path", chapters(), ids=lambda path: path.stem)
+def test_every_chapter_measures_a_claim(path):
+    assert bundles(read(path))
+
+
+# The comparison itself, on a ledger and a chapter that agree and on pairs that do not.
+
+
+def row(**changes):
+    return {"claim": "Gates forget.", "source": ["002"], "chapter": "lstm", "measured": "the product of f"} | changes
+
+
+def chapter(*verdicts):
+    outputs = [v4.new_output("display_data", {CLAIM_MIME: verdict}) for verdict in verdicts]
+    return {"lstm": v4.new_notebook(cells=[v4.new_markdown_cell("# LSTM"), v4.new_code_cell("", outputs=outputs)])}
+
+
+def verdict(**changes):
+    return {"key": "k", "figure": "0.37", "verdict": "holds"} | changes
+
+
+@pytest.mark.parametrize("text", ["holds", "does not hold", "holds if f > 0.99"])
+@pytest.mark.parametrize("source", [["000", "003"], ["folklore"]], ids=str)
+def test_agreement(text, source):
+    assert list(discrepancies({"k": row(source=source)}, chapter(verdict(verdict=text)))) == []
+
+
+def test_a_row_of_a_chapter_not_yet_built_waits():
+    assert list(discrepancies({"k": row(), "later": row(chapter="gru")}, chapter(verdict()))) == []
+
+
+@pytest.mark.parametrize(("rows", "notebooks", "complaint"), [
+    ({}, chapter(verdict()), "the ledger has no such row"),
+    ({"k": row(chapter="gru")}, chapter(verdict()), "the ledger says gru"),
+    ({"k": row()}, chapter(), "measured 0 times"),
+    ({"k": row()}, chapter(verdict(), verdict()), "measured 2 times"),
+    ({"k": row()}, chapter(verdict(verdict="true")), "verdict 'true'"),
+    ({"k": row()}, chapter(verdict(verdict="holds if ")), "verdict 'holds if '"),
+    ({"k": row()}, chapter(verdict(figure=" ")), "no figure"),
+    ({"k": row(source=["005"])}, chapter(verdict()), "is not a list out of"),
+    ({"k": row(source="002")}, chapter(verdict()), "is not a list out of"),
+    ({"k": row(source=[])}, chapter(verdict()), "is not a list out of"),
+    ({"k": row(source=[2])}, chapter(verdict()), "is not a list out of"),
+    ({"k": row(claim="")}, chapter(verdict()), "are texts"),
+    ({"k": {"claim": "Gates forget."}}, {}, "a row has a claim"),
+    ({"k": row(verdict="holds")}, chapter(verdict()), "a row has a claim"),
+])
+def test_disagreement(rows, notebooks, complaint):
+    assert complaint in "\n".join(discrepancies(rows, notebooks))
