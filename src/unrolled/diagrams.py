@@ -1,7 +1,7 @@
 """Drawings of recurrent graphs as SVG, in one visual language.
 
-State flows from left to right, inputs enter from below, outputs leave at the top, and an arrow that carries the state is
-thicker than the others. Ink is dark on nothing, so that a page can show a drawing on white and, inverted, on black.
+State flows from left to right, inputs enter from below, outputs leave at the top, and an arrow that carries the state
+is thicker than the others. Ink is dark on nothing, so that a page can show a drawing on white and, inverted, on black.
 """
 
 from unrolled.plots import BLUE, VERMILLION
@@ -87,6 +87,33 @@ def unrolled_graph(steps=3):
         drawing.text(x, top, f"y_{t}")
     x = left + gap * steps
     drawing.arrow(x + CELL / 2, middle, x + 70, middle, BLUE, 2.6)
+    return drawing.svg()
+
+
+def backward_graph(steps=4):
+    """The unrolled network with its gradients: they run back along the states and meet at the one shared weight."""
+    gap, middle, weight = 132, 118, 276
+    drawing = Drawing(80 + gap * steps, 304, "Gradients flowing back through the unrolled network to one shared weight")
+    left, centre = 30, 30 + gap * (steps + 1) / 2
+    drawing.text(left, middle + 5, "h_0")
+    drawing.box(centre, weight, "U", side=38)
+    for t in range(1, steps + 1):
+        x, begin = left + gap * t, left + gap * (t - 1) + (16 if t == 1 else CELL / 2)
+        drawing.arrow(begin, middle - 7, x - CELL / 2, middle - 7, BLUE, 2.6)
+        drawing.arrow(x - CELL / 2, middle + 9, begin, middle + 9, VERMILLION, 2, dashed=True)
+        drawing.box(x, middle, f"h_{t}")
+        drawing.arrow(x - 7, middle - CELL / 2, x - 7, 34)
+        drawing.arrow(x + 8, 34, x + 8, middle - CELL / 2, VERMILLION, 1.5, dashed=True)
+        drawing.text(x, 22, f"ℓ_{t}")
+        drawing.arrow(x - 7, middle + 54, x - 7, middle + CELL / 2)
+        drawing.text(x - 11, middle + 70, f"x_{t}")
+        end = centre + (x - centre) * 0.08
+        down = f"M{x + 16},{middle + CELL / 2} C{x + 16},{weight - 30} {end},{weight - 62} {end},{weight - 19}"
+        drawing.path(down, (end, weight - 40), (end, weight - 19), VERMILLION, 1.5, True)
+    drawing.text(centre - 30, weight + 5, " ∂L/∂U: the sum of", "end", VERMILLION, 14)
+    drawing.text(centre + 30, weight + 5, f" {steps} arrows, one a use", "start", VERMILLION, 14)
+    drawing.text(left + gap * 1.5, middle - 16, "U", color=BLUE)
+    drawing.text(left + gap * 1.5, middle + 27, " Jacobian", color=VERMILLION, size=11)
     return drawing.svg()
 
 

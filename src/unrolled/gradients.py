@@ -194,6 +194,40 @@ def truncated_bptt(layer, loss, x, targets, chunk, state=None):
     return total, state
 
 
+def gradient_by_use(layer, loss, x, state=None):
+    """dL/dU split into one term for each use of U.
+
+    Step t is given a copy U_t of the recurrent weights. All copies hold the same numbers, so the states are the layer's
+    own; but each has a gradient of its own, and by the chain rule dL/dU is their sum.
+
+    Args:
+        layer: an RNN of one layer and one direction, ours or `torch.nn`'s.
+        loss: a function of the states h_1 ... h_T, (T, B, H), that returns a scalar.
+        x: inputs, (T, B, D).
+        state: h_0, (1, B, H); zeros if left out.
+
+    Returns:
+        dL/dU_1 ... dL/dU_T, (T, H, H).
+
+    Raises:
+        ValueError: more than one layer or direction, `batch_first`, or x not (T, B, D).
+    """
+    if layer.num_layers != 1 or layer.bidirectional or layer.batch_first:
+        raise ValueError("expected one layer, one direction and batch_first=False")
+    checks.shape("input", x, ("T", "B", layer.input_size))
+    phi = {"tanh": torch.tanh, "relu": torch.relu}[layer.nonlinearity]
+    weight = layer.weight_hh_l0.detach()
+    copies = [weight.clone().requires_grad_() for _ in x]                       # U_1 ... U_T
+    drive = x @ layer.weight_ih_l0.T + (layer.bias_ih_l0 + layer.bias_hh_l0 if layer.bias else 0)   # (T, B, H)
+    h = x.new_zeros(x.shape[1], layer.hidden_size) if state is None else state[0]
+    states = []
+    for drive_t, copy in zip(drive.detach(), copies):
+        h = phi(drive_t + h @ copy.T)                                           # (B, H)  step t, with its own U_t
+        states.append(h)
+    grads = torch.autograd.grad(loss(torch.stack(states)), copies, materialize_grads=True)
+    return torch.stack(grads)
+
+
 def _finite(name, values):
     values = np.asarray(values, np.float64)
     if not np.isfinite(values).all():
