@@ -23,7 +23,7 @@ SETUP = """\
 try:                            # a clone or Binder: the package is installed
     import unrolled
 except ModuleNotFoundError:     # Colab: fetch it
-    %pip install -q "unrolled @ git+{address}"
+    %pip install -q git+{address}
 from unrolled import plots
 
 plots.use_style()"""

@@ -78,7 +78,7 @@ def test_outputs_that_are_kept(outputs, kept):
 def test_setup_cell_reads_the_address_from_the_configuration(tmp_path, monkeypatch):
     monkeypatch.setattr(notebook_form, "ROOT", tmp_path)
     (tmp_path / "_config.yml").write_text("repository: {url: 'https://example.org/a/b/'}")
-    assert '%pip install -q "unrolled @ git+https://example.org/a/b"' in notebook_form.setup_source()
+    assert "%pip install -q git+https://example.org/a/b\n" in notebook_form.setup_source()
 
 
 # The commands.
