@@ -2,10 +2,11 @@
 
 Directives, each a table built from records and never typed:
 
-    {claims} [CHAPTER]      the ledger: book/claims.yml merged with the verdicts stored in the chapters' outputs
+    {claims} [CHAPTER]      the ledger: book/claims.yml merged with the verdicts stored in the chapters' outputs;
+                            option `keys` names the rows
     {chapter-cost} CHAPTER  one sentence: time and memory of a chapter, from book/_data/status.json
     {status}                the same for every chapter, with the machine and the versions
-    {parity}                which cells are proved equal, from book/_data/parity.json
+    {parity}                which cells are proved equal, from book/_data/parity.json; option `rows` limits their number
 
 A record that is missing or malformed is a warning, which the strict build turns into a failure.
 """
@@ -19,7 +20,10 @@ from urllib.parse import urlsplit
 
 import yaml
 from bs4 import BeautifulSoup
+from bs4.formatter import HTMLFormatter
 from docutils import nodes
+from fontTools import subset
+from fontTools.ttLib import TTFont
 from sphinx import addnodes
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
@@ -106,14 +110,15 @@ class Claims(Record):
     """The ledger, or one chapter's rows of it."""
 
     optional_arguments = 1
+    option_spec = {"keys": str.split}
 
     def render(self):
-        only = self.arguments[0] if self.arguments else None
+        only, keys = self.arguments[0] if self.arguments else None, self.options.get("keys")
         claims = self.read("claims.yml")
         verdicts = self.verdicts(claims)
         rows = []
         for key, claim in claims.items():
-            if only not in (None, claim["chapter"]):
+            if only not in (None, claim["chapter"]) or (keys and key not in keys):
                 continue
             if key not in verdicts:
                 raise ValueError(f"claim {key!r} has no measured verdict in book/{claim['chapter']}.ipynb")
@@ -127,8 +132,8 @@ class Claims(Record):
                 verdicts[key]["figure"],
                 [nodes.inline("", "", link, classes=["verdict", mark])],
             ])
-        if not rows:
-            raise ValueError(f"claims.yml has no row for {only!r}")
+        if not rows or (keys and len(rows) < len(keys)):
+            raise ValueError(f"claims.yml lacks a row for {' '.join(keys or [])}{only or ''}")
         label = "Claims ledger" if only is None else f"Claims measured in chapter {only}"
         return [self.table(label, ["Claim", "How it is measured", "Figure", "Verdict"], rows, ["claims"])]
 
@@ -187,14 +192,18 @@ class Status(Record):
 class Parity(Record):
     """Which of our cells equal the library's, and to how many digits."""
 
+    option_spec = {"rows": int}
+
     def render(self):
         record = self.read("_data/parity.json")
-        columns = list(dict.fromkeys(key for row in record["rows"] for key in row))
-        rows = [[self.value(row.get(key, "")) for key in columns] for row in record["rows"]]
+        chosen = record["rows"][: self.options.get("rows")]
+        columns = list(dict.fromkeys(key for row in chosen for key in row))
+        rows = [[self.value(row.get(key, "")) for key in columns] for row in chosen]
         head = [key.replace("_", " ").capitalize() for key in columns]
         return [self.table("Proved equal to the library", head, rows, ["numbers"]), self.origin(record)]
 
     def value(self, value):
+        """A cell of the table: errors with two digits, the rest as it is."""
         return f"{value:.1e}" if isinstance(value, float) else str(value)
 
 
@@ -208,6 +217,29 @@ def anchor_claims(app, doctree):
             cell["ids"].append(name)
             std.anonlabels[name] = app.env.docname, name
             std.labels[name] = app.env.docname, name, key
+
+
+def plain_docstring(app, what, name, obj, options, lines):
+    """Docstrings are written for people and for Markdown; Sphinx reads reStructuredText. Translate the little that differs.
+
+    A block of formulas, indented after an empty line, is shown as it stands; `code` becomes ``code``; a bar is a bar.
+    """
+    section = re.compile(r"(Args|Returns|Raises|Yields|Attributes):$")
+    translated, literal, before = [], False, "."
+    for index, line in enumerate(lines):
+        indented = line.startswith("    ")
+        if indented and not literal and not before.startswith("    ") and not section.match(before) and not lines[index - 1]:
+            translated += ["::", ""]
+            literal = True
+        elif line and not indented:
+            literal = False
+        if not literal:
+            line = re.sub(r"(?<!`)`([^`]+)`(?!`)", r"``\1``", line)
+            line = re.sub(r"(``[^`]+``)(?=\w)", r"\1\\ ", line)
+            line = "".join(part if part.startswith("``") else part.replace("|", r"\|") for part in re.split("(``[^`]+``)", line))
+        translated.append(line)
+        before = line or before
+    lines[:] = translated
 
 
 # The pages
@@ -232,20 +264,18 @@ def finish(app, exception):
     if exception or app.builder.format != "html":
         return
     out = Path(app.outdir)
-    copy_mathjax(out / "_static/mathjax")
-    # 1.5 MB of icons as a script; the same icons come from the theme's web font.
-    for script in out.glob("_static/**/fontawesome.js"):
-        script.write_text("")
     front = app.config.root_doc
     (out / "index.html").write_text(FRONT.format(
         language=app.config.language, title=app.config.html_title, page=f"{front}.html",
-        canonical=f"{app.config.html_baseurl}{front}.html"))
-    for page in out.rglob("*.html"):
-        if page != out / "index.html" and "_static" not in page.parts:
-            before = page.read_text(encoding="utf-8")
-            after = mend(before)
-            if after != before:
-                page.write_text(after, encoding="utf-8")
+        canonical=f"{app.config.html_baseurl}{front}.html"), encoding="utf-8")
+    copy_mathjax(out / "_static/mathjax")
+    pages = [page for page in out.rglob("*.html") if "_static" not in page.parts and page != out / "index.html"]
+    for page in pages:
+        before = page.read_text(encoding="utf-8")
+        after = mend(before)
+        if after != before:
+            page.write_text(after, encoding="utf-8")
+    subset_icons(out, pages)
 
 
 FRONT = """<!DOCTYPE html>
@@ -275,10 +305,51 @@ def copy_mathjax(target):
             shutil.copy2(package / part, target / part)
 
 
+def subset_icons(out, pages):
+    """Keep of the icon fonts, 300 kB, the few glyphs that the pages show."""
+    sheet = out / "_static/styles/pydata-sphinx-theme.css"
+    style = sheet.read_text(encoding="utf-8")
+    icons = {}                                            # class name -> code point, from the font's own rules
+    for names, code in re.findall(r'([^{}]*:before)\{content:"\\([0-9a-f]{4})"', style):
+        icons |= dict.fromkeys(re.findall(r"\.(fa-[a-z0-9-]+):before", names), int(code, 16))
+    own = re.sub(r'[^{}]*\.fa-[a-z0-9-]+:before\{content:"[^"]*"\}', "", style)
+    sheets = [own, *(path.read_text(encoding="utf-8") for path in out.glob("_static/**/*.css") if path != sheet)]
+    used = {ord(icon) for text in sheets for icon in re.findall("[\ue000-\uf8ff]", text)}
+    used |= {int(code, 16) for text in sheets for code in re.findall(r"\\([ef][0-9a-f]{3})\b", text)}
+    for path in [*pages, *out.glob("_static/**/*.js")]:
+        if "mathjax" not in path.parts:
+            used |= {icons[name] for name in re.findall(r"fa-[a-z0-9-]+", path.read_text(encoding="utf-8")) if name in icons}
+    for whole in out.glob("_static/vendor/fontawesome/webfonts/*.ttf"):
+        font = TTFont(whole)
+        cut = subset.Subsetter(subset.Options(drop_tables=["GSUB"]))
+        cut.populate(unicodes=used)
+        cut.subset(font)
+        font.flavor = "woff"
+        font.save(whole.with_suffix(".woff"))
+    sheet.write_text(re.sub(r'(fa-\w+-\d+)\.woff2"?\)\s*format\("woff2"\)', r'\1.woff) format("woff")', style), encoding="utf-8")
+
+
+VOID = HTMLFormatter(entity_substitution=HTMLFormatter.REGISTRY["minimal"].entity_substitution, void_element_close_prefix="")
+
+
 def mend(html):
-    """Mend what is invalid or inaccessible in a page. Mending twice changes nothing."""
+    """Mend what is invalid, inaccessible or needless in the theme's HTML. Mending twice changes nothing."""
     soup = BeautifulSoup(html, "html.parser")
-    return str(soup)
+    for tag in soup.select('script[src*="fontawesome.js"], link[href*="sphinx-thebe"], meta[name="viewport"] ~ meta[name="viewport"]'):
+        tag.decompose()
+    for tag in soup.select("h1:empty"):
+        tag.decompose()
+    for tag in soup.select("summary p"):                  # only phrasing may stand in a summary
+        tag.name = "span"
+    for tag in soup.select("article.bd-article, section:has(> h1), section#exercise-content, section#solution-content"):
+        tag.name = "div"                                  # sections and articles with a heading of their own, or none
+    for tag in soup.select(".search-button-field[aria-label], details.hide > summary[aria-label]"):
+        del tag["aria-label"]                             # it hides the words that are on the screen
+    for tag in soup.select('[role="doc-biblioentry"]'):
+        tag["role"] = "listitem"                          # the role that an entry had is deprecated
+    for tag in soup.select(".bd-sidebar-primary .sidebar-primary-item:has(> .navbar-brand)"):
+        tag["role"], tag["aria-label"] = "navigation", "Home"       # the logo stands outside every landmark
+    return soup.decode(formatter=VOID)
 
 
 def setup(app):
@@ -290,5 +361,6 @@ def setup(app):
     app.connect("config-inited", configure, priority=100)
     app.connect("builder-inited", silence_thebe, priority=0)
     app.connect("doctree-read", anchor_claims)
+    app.connect("autodoc-process-docstring", plain_docstring, priority=100)      # before napoleon
     app.connect("build-finished", finish, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True, "env_version": 1}

@@ -1,0 +1,142 @@
+// Open every page of the built site in an installed browser and print, as JSON, what a reader would meet.
+//
+//   node browse.js CHROMIUM TOOLS BASE PAGE...
+//
+// CHROMIUM is the browser, TOOLS the folder that holds node_modules, BASE where the site is served, and each PAGE a
+// path under it. test_browser.py runs this once and asserts on what it prints.
+
+const path = require("path");
+const zlib = require("zlib");
+
+const [chromiumPath, tools, base, ...pages] = process.argv.slice(2);
+const { chromium } = require(path.join(tools, "node_modules/playwright-core"));
+const axe = require.resolve(path.join(tools, "node_modules/axe-core/axe.min.js"));
+
+const WIDTHS = [1280, 375];
+const SCHEMES = ["light", "dark"];
+const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+  "--disable-component-update", "--disable-sync"];
+
+const settled = async (page) => {
+  await page.evaluate(() => window.MathJax?.startup?.promise);
+  await page.evaluate(() => document.fonts.ready);
+};
+
+// Record what a page asks for and complains about, from now on.
+function watch(page) {
+  const seen = { external: [], failed: [], errors: [], bytes: 0, bodies: [] };
+  page.on("request", (request) => {
+    const url = request.url();
+    if (!url.startsWith(base) && !url.startsWith("data:") && !url.startsWith("blob:")) seen.external.push(url);
+  });
+  page.on("response", (response) => {
+    if (response.status() >= 400) seen.failed.push(`${response.status()} ${response.url()}`);
+    seen.bodies.push(response.body().then((body) => zlib.gzipSync(body).length, () => 0));
+  });
+  page.on("console", (message) => {
+    if (message.type() === "error" || message.type() === "warning") seen.errors.push(message.text());
+  });
+  page.on("pageerror", (error) => seen.errors.push(String(error)));
+  return seen;
+}
+
+// What sticks out of the window to the right, other than inside something that scrolls by itself.
+function sticksOut() {
+  const scrolls = (element) => element !== document.body && element !== document.documentElement &&
+    getComputedStyle(element).overflowX !== "visible";
+  const inside = (element) => element && (scrolls(element) || inside(element.parentElement));
+  return [...document.querySelectorAll("main *")]
+    .filter((element) => element.getBoundingClientRect().right > window.innerWidth + 1 && element.getClientRects().length)
+    .filter((element) => getComputedStyle(element).visibility === "visible" && !inside(element.parentElement))
+    .map((element) => `${element.tagName.toLowerCase()}.${element.className}`);
+}
+
+async function visit(context, name, width, scheme) {
+  const page = await context.newPage();
+  const seen = watch(page);
+  await page.goto(`${base}/${name}`, { waitUntil: "networkidle" });
+  await settled(page);
+  const gzipped = (await Promise.all(seen.bodies)).reduce((sum, bytes) => sum + bytes, 0);
+  const layout = await page.evaluate(() => ({
+    theme: document.documentElement.dataset.theme,
+    overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    mathErrors: [...document.querySelectorAll("mjx-merror, [data-mjx-error]")].map((node) => node.textContent),
+    images: [...document.images].filter((image) => !(image.complete && image.naturalWidth)).map((image) => image.src),
+  }));
+  layout.sticksOut = await page.evaluate(sticksOut);
+  await page.addScriptTag({ path: axe });
+  const { violations } = await page.evaluate(() => axe.run(document, { resultTypes: ["violations"] }));
+  await page.close();
+  return {
+    page: name, width, scheme, gzipped, ...layout, external: seen.external, failed: seen.failed, errors: seen.errors,
+    violations: violations.map((one) => `${one.id} (${one.impact}): ${one.help}\n` +
+      one.nodes.map((node) => `    ${node.target} ${node.failureSummary.replace(/\s+/g, " ")}`).join("\n")),
+  };
+}
+
+// The first press of Tab offers to skip to the content, and accepting it puts the reader there.
+async function keyboard(context, name) {
+  const page = await context.newPage();
+  await page.goto(`${base}/${name}`, { waitUntil: "networkidle" });
+  await page.keyboard.press("Tab");
+  const first = await page.evaluate(() => ({
+    text: document.activeElement.textContent.trim(),
+    outline: getComputedStyle(document.activeElement).outlineStyle,
+  }));
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("Tab");
+  const inside = await page.evaluate(() => document.querySelector("main").contains(document.activeElement));
+  await page.close();
+  return { page: name, first, inside };
+}
+
+// On a telephone the table of contents opens from its button, and closes on Escape.
+async function menu(context, name) {
+  const page = await context.newPage();
+  await page.goto(`${base}/${name}`, { waitUntil: "networkidle" });
+  const link = page.locator(".bd-links a").first();
+  const before = await link.isVisible();
+  await page.locator("button.primary-toggle").first().click();
+  await page.waitForTimeout(600);
+  const opened = await link.isVisible();
+  await page.keyboard.press("Escape");
+  await page.waitForTimeout(600);
+  const closed = !(await link.isVisible());
+  await page.close();
+  return { before, opened, closed };
+}
+
+async function search(context, word) {
+  const page = await context.newPage();
+  const seen = watch(page);
+  await page.goto(`${base}/search.html?q=${word}`, { waitUntil: "networkidle" });
+  await page.waitForSelector("#search-results li a", { timeout: 10000 }).catch(() => {});
+  const found = await page.locator("#search-results li a").evaluateAll((links) => links.map((link) => link.href));
+  await page.close();
+  return { word, found, external: seen.external, errors: seen.errors };
+}
+
+(async () => {
+  const browser = await chromium.launch({ executablePath: chromiumPath, args: FLAGS });
+  const report = { visits: [], searches: [], keyboard: [] };
+  const chapter = pages.find((name) => name.endsWith("rnn.html")) ?? pages[0];
+  const tasks = [];
+  for (const width of WIDTHS) {
+    for (const colorScheme of SCHEMES) {
+      const context = await browser.newContext({ viewport: { width, height: width > 500 ? 900 : 760 }, colorScheme });
+      tasks.push(...pages.map((name) => async () => {
+        report.visits.push(await visit(context, name, width, colorScheme));
+        process.stderr.write(`  ${width} ${colorScheme} ${name}\n`);
+      }));
+      if (colorScheme === "light" && width > 500) {
+        tasks.push(async () => report.searches.push(await search(context, "recurrent")));
+        tasks.push(async () => report.keyboard.push(await keyboard(context, chapter)));
+      }
+      if (colorScheme === "light" && width < 500) tasks.push(async () => { report.menu = await menu(context, chapter); });
+    }
+  }
+  const worker = async () => { for (let task; (task = tasks.shift()); ) await task(); };
+  await Promise.all([worker(), worker()]);
+  await browser.close();
+  process.stdout.write(JSON.stringify(report));
+})().catch((error) => { console.error(error); process.exit(1); });
