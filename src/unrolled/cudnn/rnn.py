@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn.utils.rnn import PackedSequence
 
 from unrolled import checks
-from unrolled.torch.stack import Module, check_call, check_cell_call
+from unrolled.torch.stack import Module, check_call, check_cell_call, check_dtype
 
 
 @contextlib.contextmanager
@@ -96,6 +96,7 @@ class RNN(Described, nn.RNN):
                  dropout=0.0, bidirectional=False, device=None, dtype=None, *, allow_tf32=False):
         checks.layer(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional)
         checks.choice("nonlinearity", nonlinearity, ("tanh", "relu"))
+        check_dtype(dtype)
         super().__init__(input_size, hidden_size, num_layers, nonlinearity, bias, batch_first, dropout, bidirectional,
                          device=device, dtype=dtype)
         self.allow_tf32 = checks.flag("allow_tf32", allow_tf32)
@@ -110,6 +111,7 @@ class RNNCell(Described, nn.RNNCell):
     def __init__(self, input_size, hidden_size, bias=True, nonlinearity="tanh", device=None, dtype=None):
         checks.cell(input_size, hidden_size, bias)
         checks.choice("nonlinearity", nonlinearity, ("tanh", "relu"))
+        check_dtype(dtype)
         super().__init__(input_size, hidden_size, bias, nonlinearity, device, dtype)
 
     def _check(self, x, state):

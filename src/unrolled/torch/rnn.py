@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from unrolled import checks
-from unrolled.torch.stack import Module, Stack, check_cell_call, initialise
+from unrolled.torch.stack import Module, Stack, check_cell_call, check_dtype, initialise
 
 NONLINEARITIES = {"tanh": torch.tanh, "relu": torch.relu}
 
@@ -33,6 +33,7 @@ class RNNCell(Module):
         checks.cell(input_size, hidden_size, bias)
         self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
         self.nonlinearity = checks.choice("nonlinearity", nonlinearity, NONLINEARITIES)
+        check_dtype(dtype)
         options = {"device": device, "dtype": dtype}
         self.weight_ih = nn.Parameter(torch.empty(hidden_size, input_size, **options))
         self.weight_hh = nn.Parameter(torch.empty(hidden_size, hidden_size, **options))

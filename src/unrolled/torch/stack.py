@@ -39,6 +39,7 @@ class Stack(Module):
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.bias, self.batch_first, self.bidirectional = bias, batch_first, bidirectional
         self.dropout = dropout
+        check_dtype(dtype)
         for layer, suffix in self._directions():
             width = input_size if layer == 0 else hidden_size * (1 + bidirectional)
             shapes = {"weight_ih": (hidden_size, width), "weight_hh": (hidden_size, hidden_size)}
@@ -160,6 +161,12 @@ def check_cell_call(cell, x, state):
     check_tensor("input", x, cell.weight_ih)
     checks.step(x, cell.input_size)
     return check_state("state", state, (*x.shape[:-1], cell.hidden_size), cell.weight_ih)
+
+
+def check_dtype(dtype):
+    """Raise unless `dtype` is a floating point type of torch, or None for its default."""
+    if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
+        raise TypeError(f"dtype must be a floating point type of torch, got {dtype!r}")
 
 
 def check_tensor(name, value, like):
