@@ -60,33 +60,26 @@ class Drawing:
 
 def unrolled_graph(steps=3):
     """A recurrent network folded into a loop, and the same network unrolled over `steps` steps."""
-    gap, top, middle, bottom = 118, 30, 115, 200
-    drawing = Drawing(345 + gap * steps, 215, "A recurrent network, folded and unrolled")
-    drawing.box(80, middle, "h_t")
-    drawing.arrow(80, bottom - 12, 80, middle + CELL / 2)
-    drawing.arrow(80, middle - CELL / 2, 80, top + 10)
-    drawing.text(80, bottom + 6, "x_t")
-    drawing.text(80, top, "y_t")
-    loop = f"M{80 + CELL / 2},{middle} C{80 + 85},{middle - 8} {80 + 70},{middle - 72} {80 + 14},{middle - CELL / 2}"
-    drawing.path(loop, (80 + 34, middle - CELL / 2 - 17), (80 + 14, middle - CELL / 2), BLUE, 2.6)
-    for x, y, label in ((66, bottom - 32, "W"), (66, top + 46, "V"), (160, middle - 40, "U")):
-        drawing.text(x, y, label, color=PALE if label != "U" else BLUE)
-    drawing.text(210, middle + 5, " =", size=24)
-    left = 265
+    gap, top, middle, bottom, folded, left = 96, 30, 115, 200, 44, 186
+    drawing = Drawing(left + gap * steps + 72, 215, "A recurrent network, folded and unrolled")
+    loop = f"M{folded + 23},{middle} C{folded + 85},{middle - 8} {folded + 70},{middle - 72} {folded + 14},{middle - 23}"
+    drawing.path(loop, (folded + 34, middle - 40), (folded + 14, middle - 23), BLUE, 2.6)
+    drawing.text(folded + 78, middle - 40, "U", color=BLUE)
+    drawing.text(left - 42, middle + 5, " =", size=24)
     drawing.text(left, middle + 5, "h_0")
-    for t in range(1, steps + 1):
-        x = left + gap * t
-        drawing.arrow(x - gap + (18 if t == 1 else CELL / 2), middle, x - CELL / 2, middle, BLUE, 2.6)
-        drawing.text(x - gap / 2, middle - 10, "U", color=BLUE)
-        drawing.box(x, middle, f"h_{t}")
+    for t in range(steps + 1):                              # step 0 is the folded network
+        x, index = (left + gap * t, t) if t else (folded, "t")
+        if t:
+            drawing.arrow(x - gap + (18 if t == 1 else CELL / 2), middle, x - CELL / 2, middle, BLUE, 2.6)
+            drawing.text(x - gap / 2, middle - 10, "U", color=BLUE)
+        drawing.box(x, middle, f"h_{index}")
         drawing.arrow(x, bottom - 12, x, middle + CELL / 2)
         drawing.arrow(x, middle - CELL / 2, x, top + 10)
         drawing.text(x - 14, bottom - 32, "W", color=PALE)
         drawing.text(x - 14, top + 46, "V", color=PALE)
-        drawing.text(x, bottom + 6, f"x_{t}")
-        drawing.text(x, top, f"y_{t}")
-    x = left + gap * steps
-    drawing.arrow(x + CELL / 2, middle, x + 70, middle, BLUE, 2.6)
+        drawing.text(x, bottom + 6, f"x_{index}")
+        drawing.text(x, top, f"y_{index}")
+    drawing.arrow(left + gap * steps + CELL / 2, middle, left + gap * steps + 64, middle, BLUE, 2.6)
     return drawing.svg()
 
 

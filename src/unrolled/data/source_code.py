@@ -18,6 +18,7 @@ import numpy as np
 from unrolled import checks
 
 ALPHABET = "\n" + "".join(map(chr, range(32, 127)))        # 96 characters; files with others are left out
+_NAME = re.compile(r"[A-Za-z_]\w*")
 _INDEX = {character: index for index, character in enumerate(ALPHABET)}
 
 
@@ -128,6 +129,14 @@ def called_names(line):
     The answer for a name's first character lies in the future, one character past its last.
     """
     labels = np.full(len(line), -1, np.int64)
-    for name in re.finditer(r"[A-Za-z_]\w*", line):
+    for name in _NAME.finditer(line):
         labels[name.start() : name.end()] = line[name.end() : name.end() + 1] == "("
     return labels
+
+
+def rest_of_name(line):
+    """For each character of a line: how many characters of the name it stands in are still to come, -1 outside names."""
+    rest = np.full(len(line), -1, np.int64)
+    for name in _NAME.finditer(line):
+        rest[name.start() : name.end()] = np.arange(name.end() - name.start())[::-1]
+    return rest
