@@ -114,22 +114,22 @@ def task_shapes():
     """Which steps read and which steps answer: four uses of one recurrence."""
     kinds = [(" one to many", [1], [1, 2, 3, 4]), (" many to one", [1, 2, 3, 4], [4]),
              (" aligned", [1, 2, 3, 4], [1, 2, 3, 4]), (" delayed", [1, 2], [3, 4])]
-    width, side, gap = 185, 24, 40
-    drawing = Drawing(width * 4, 165, "Four task shapes")
+    width, height, side, gap = 205, 165, 24, 44
+    drawing = Drawing(2 * width, 2 * height, "Four task shapes")
     for panel, (name, reads, answers) in enumerate(kinds):
-        x0 = width * panel + 12
-        drawing.text(x0 + 78, 158, name, size=14)
+        left, top = 37 + width * (panel % 2), height * (panel // 2)
+        drawing.text(left + 1.5 * gap, top + 155, name, size=14)
         for t in range(1, 5):
-            x = x0 + gap * t - 22
-            drawing.box(x, 75, side=side)
+            x, y = left + gap * (t - 1), top + 75
+            drawing.box(x, y, side=side)
             if t < 4:
-                drawing.arrow(x + side / 2, 75, x + gap - side / 2, 75, BLUE, 2)
+                drawing.arrow(x + side / 2, y, x + gap - side / 2, y, BLUE, 2)
             if t in reads:
-                drawing.arrow(x, 122, x, 75 + side / 2)
-                drawing.text(x, 136, "x", size=13)
+                drawing.arrow(x, y + 45, x, y + side / 2)
+                drawing.text(x, y + 58, "x", size=13)
             if t in answers:
-                drawing.arrow(x, 75 - side / 2, x, 32, VERMILLION)
-                drawing.text(x, 24, "y", size=13)
+                drawing.arrow(x, y - side / 2, x, y - 43, VERMILLION)
+                drawing.text(x, y - 49, "y", size=13)
     return drawing.svg()
 
 
