@@ -56,13 +56,13 @@ def choice(name, value, allowed):
 
 
 def shape(name, array, expected):
-    """Raise unless `array.shape` is `expected`: ints, or letters for sizes that are free.
+    """Raise unless `array.shape` is `expected`: ints, or letters for sizes that are free, equal for equal letters.
 
-    A letter in front of the text `expected` speaks to the reader: `("T", "B", 3)` prints as (T, B, 3).
+    Letters speak to the reader too: `("T", "B", 3)` prints as (T, B, 3).
     """
-    got = tuple(array.shape)
+    got, free = tuple(array.shape), {}
     fits = len(got) == len(expected) and all(
-        isinstance(want, str) or want == have for want, have in zip(expected, got)
+        have == (free.setdefault(want, have) if isinstance(want, str) else want) for want, have in zip(expected, got)
     )
     if not fits:
         raise ValueError(f"{name} must have shape {_format(expected)}, got {_format(got)}")

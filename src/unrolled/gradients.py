@@ -51,7 +51,7 @@ def jacobian_norms(jacobians):
         ValueError: not (T, H, H), or values that are not finite.
     """
     jacobians = _finite("jacobians", jacobians)
-    checks.shape("jacobians", jacobians, ("T", "H", jacobians.shape[-1] if jacobians.ndim else "H"))
+    checks.shape("jacobians", jacobians, ("T", "H", "H"))
     product = np.eye(jacobians.shape[-1])
     norms = [1.0]
     for jacobian in jacobians[::-1]:                                    # J_T first: the product grows to the right
