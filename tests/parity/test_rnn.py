@@ -35,10 +35,9 @@ RECORD = Path(__file__).parents[2] / "book/_data/parity.json"
 INPUT_SIZE, HIDDEN_SIZE = 4, 6
 LENGTHS = {"sorted": [7, 4, 4, 1], "unsorted": [1, 4, 7, 4]}
 VARIED = {
-    "padded": "1 to 3 layers, 1 or 2 directions, tanh or relu, bias or not, T = 1, 7, 50, B = 1, 5 or unbatched, "
-              "time or batch first, h₀ given or not",
-    "packed": "1 to 3 layers, 1 or 2 directions, tanh or relu, bias or not, sorted or not, h₀ given or not",
-    "one step": "tanh or relu, bias or not, B = 1, 5 or unbatched, h₀ given or not",
+    "padded": "1 to 3 layers, 1 or 2 directions, tanh or relu, bias, T = 1, 7, 50, B = 1, 5 or none, layout, h₀",
+    "packed": "1 to 3 layers, 1 or 2 directions, tanh or relu, bias, sorted or not, h₀",
+    "one step": "tanh or relu, bias, B = 1, 5 or none, h₀",
 }
 
 
