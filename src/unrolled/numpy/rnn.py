@@ -55,12 +55,12 @@ def run(x, h0, weight_ih, weight_hh, bias, nonlinearity):
     H = len(weight_hh)
     states = np.empty((T + 1, B, H), x.dtype)
     states[0] = h0
-    drive = x.reshape(T * B, D) @ weight_ih.T              # (T·B, H)  W x_t for all t at once: no recurrence here
-    np.add(drive.reshape(T, B, H), bias, out=states[1:])   # (T, B, H)
+    drive = x.reshape(T * B, D) @ weight_ih.T             # (T·B, H)   W x_t, all steps at once
+    np.add(drive.reshape(T, B, H), bias, out=states[1:])  # (T, B, H)
     recurrent = np.empty((B, H), x.dtype)
-    for h, a in zip(states, states[1:]):                   # the only sequential part
-        a += np.matmul(h, weight_hh.T, out=recurrent)      # (B, H)  a_t = W x_t + b + U h_{t-1}
-        activate(a, nonlinearity)                          # (B, H)  h_t = phi(a_t), where a_t stood
+    for h, a in zip(states, states[1:]):                  # the only sequential part
+        a += np.matmul(h, weight_hh.T, out=recurrent)     # (B, H)  a_t = W x_t + b + U h_{t-1}
+        activate(a, nonlinearity)                         # (B, H)  h_t = phi(a_t), in its place
     return states
 
 
@@ -76,15 +76,15 @@ def run_backward(d_output, d_h_n, x, states, weight_ih, weight_hh, nonlinearity)
         d_x (T, B, D), d_h0 (B, H), and the gradients of W, U and b.
     """
     T, B, D = x.shape
-    d_a = slope(states[1:], nonlinearity)                  # (T, B, H)  phi'(a_t) for all t at once
-    d_h = np.array(d_h_n)                                  # (B, H)     dL/dh_t, summed over every later use
+    d_a = slope(states[1:], nonlinearity)             # (T, B, H)  phi'(a_t), all steps at once
+    d_h = np.array(d_h_n)                             # (B, H)  dL/dh_t, over every later use
     for t in reversed(range(T)):
-        d_h += d_output[t]                                 # (B, H)     the output of step t uses h_t ...
-        d_a[t] *= d_h                                      # (B, H)     da_t = phi'(a_t) * dh_t
-        np.matmul(d_a[t], weight_hh, out=d_h)              # (B, H)     ... and so does step t + 1, through U
-    rows = d_a.reshape(T * B, -1)                          # (T·B, H)   one GEMM sums over steps and batch
+        d_h += d_output[t]                            # (B, H)  the output of step t uses h_t,
+        d_a[t] *= d_h                                 # (B, H)  da_t = phi'(a_t) * dh_t
+        np.matmul(d_a[t], weight_hh, out=d_h)         # (B, H)  and step t uses h_{t-1}, through U
+    rows = d_a.reshape(T * B, -1)                     # (T·B, H)  one GEMM sums steps and batch
     d_x = (rows @ weight_ih).reshape(T, B, D)
-    d_weight_ih = rows.T @ x.reshape(T * B, D)             # (H, D)
+    d_weight_ih = rows.T @ x.reshape(T * B, D)        # (H, D)
     d_weight_hh = rows.T @ states[:-1].reshape(T * B, -1)  # (H, H)
     return d_x, d_h, d_weight_ih, d_weight_hh, rows.sum(0)
 
