@@ -60,7 +60,8 @@ def build():
     if code:
         sys.exit(f"\nThe site did not build: the first warning or error above is the place to look (exit {code}).")
     UNFINISHED.unlink()
-    print(f"\nThe book is ready, after {time.monotonic() - started:.0f} s. Open\n\n    {(HTML / 'index.html').as_uri()}\n")
+    seconds, address = time.monotonic() - started, (HTML / "index.html").as_uri()
+    print(f"\nThe book is ready, after {seconds:.0f} s. Open\n\n    {address}\n")
 
 
 def serve():

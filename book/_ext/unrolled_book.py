@@ -13,6 +13,7 @@ A record that is missing or malformed is a warning, which the strict build turns
 
 import importlib.util
 import json
+import logging as std_logging
 import re
 import shutil
 from pathlib import Path
@@ -122,12 +123,13 @@ class Claims(Record):
                 continue
             if key not in verdicts:
                 raise ValueError(f"claim {key!r} has no measured verdict in book/{claim['chapter']}.ipynb")
-            sources = ", ".join(claim["source"])
+            numbered = all(source.isdigit() for source in claim["source"])
+            sources = "source " * numbered + ", ".join(claim["source"])
             verdict = verdicts[key]["verdict"]
             mark = {"holds": "holds", "does not hold": "fails"}.get(verdict, "depends")
             link = self.reference("std", "ref", f"claim-{key}", verdict)
             rows.append([
-                self.inline(claim["claim"]) + [nodes.inline("", f" (source {sources})", classes=["source"])],
+                self.inline(claim["claim"]) + [nodes.inline("", f" ({sources})", classes=["source"])],
                 claim["measured"],
                 verdicts[key]["figure"],
                 [nodes.inline("", "", link, classes=["verdict", mark])],
@@ -210,7 +212,7 @@ class Parity(Record):
 def anchor_claims(app, doctree):
     """Give each cell that measures a claim the anchor `claim-KEY`, so that the ledger can point at it."""
     std = app.env.get_domain("std")
-    for cell in doctree.findall(lambda node: "cell" in node.get("classes", ()) if isinstance(node, nodes.Element) else 0):
+    for cell in doctree.findall(lambda node: isinstance(node, nodes.Element) and "cell" in node.get("classes", ())):
         source = next(iter(cell.findall(nodes.literal_block)), None)
         for key in CLAIM_CALL.findall(source.astext()) if source is not None else ():
             name = f"claim-{key}"
@@ -220,7 +222,7 @@ def anchor_claims(app, doctree):
 
 
 def plain_docstring(app, what, name, obj, options, lines):
-    """Docstrings are written for people and for Markdown; Sphinx reads reStructuredText. Translate the little that differs.
+    """Translate docstrings, which are written for people, into the reStructuredText that Sphinx reads.
 
     A block of formulas, indented after an empty line, is shown as it stands; `code` becomes ``code``; a bar is a bar.
     """
@@ -228,15 +230,19 @@ def plain_docstring(app, what, name, obj, options, lines):
     translated, literal, before = [], False, "."
     for index, line in enumerate(lines):
         indented = line.startswith("    ")
-        if indented and not literal and not before.startswith("    ") and not section.match(before) and not lines[index - 1]:
+        opens = indented and not lines[index - 1] and not before.startswith("    ") and not section.match(before)
+        if opens and not literal:
             translated += ["::", ""]
             literal = True
         elif line and not indented:
             literal = False
         if not literal:
-            line = re.sub(r"(?<!`)`([^`]+)`(?!`)", r"``\1``", line)
-            line = re.sub(r"(``[^`]+``)(?=\w)", r"\1\\ ", line)
-            line = "".join(part if part.startswith("``") else part.replace("|", r"\|") for part in re.split("(``[^`]+``)", line))
+            parts = re.split("`+([^`]+)`+", line)         # prose, code, prose, …
+            for at, part in enumerate(parts):
+                follows = parts[at + 1] if at % 2 else ""
+                code = f"``{part}``" + r"\ " * follows[:1].isalnum()
+                parts[at] = code if at % 2 else part.replace("|", r"\|")
+            line = "".join(parts)
         translated.append(line)
         before = line or before
     lines[:] = translated
@@ -285,6 +291,7 @@ FRONT = """<!DOCTYPE html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
 <link rel="canonical" href="{canonical}">
+<link rel="icon" href="_static/favicon.svg">
 <meta http-equiv="refresh" content="0; url={page}">
 </head>
 <body>
@@ -318,7 +325,9 @@ def subset_icons(out, pages):
     used |= {int(code, 16) for text in sheets for code in re.findall(r"\\([ef][0-9a-f]{3})\b", text)}
     for path in [*pages, *out.glob("_static/**/*.js")]:
         if "mathjax" not in path.parts:
-            used |= {icons[name] for name in re.findall(r"fa-[a-z0-9-]+", path.read_text(encoding="utf-8")) if name in icons}
+            names = re.findall(r"fa-[a-z0-9-]+", path.read_text(encoding="utf-8"))
+            used |= {icons[name] for name in names if name in icons}
+    std_logging.getLogger("fontTools").setLevel(std_logging.WARNING)
     for whole in out.glob("_static/vendor/fontawesome/webfonts/*.ttf"):
         font = TTFont(whole)
         cut = subset.Subsetter(subset.Options(drop_tables=["GSUB"]))
@@ -326,23 +335,30 @@ def subset_icons(out, pages):
         cut.subset(font)
         font.flavor = "woff"
         font.save(whole.with_suffix(".woff"))
-    sheet.write_text(re.sub(r'(fa-\w+-\d+)\.woff2"?\)\s*format\("woff2"\)', r'\1.woff) format("woff")', style), encoding="utf-8")
+    style = re.sub(r'(fa-\w+-\d+)\.woff2"?\)\s*format\("woff2"\)', r'\1.woff) format("woff")', style)
+    sheet.write_text(style, encoding="utf-8")
 
 
-VOID = HTMLFormatter(entity_substitution=HTMLFormatter.REGISTRY["minimal"].entity_substitution, void_element_close_prefix="")
+MINIMAL = HTMLFormatter.REGISTRY["minimal"].entity_substitution
+VOID = HTMLFormatter(entity_substitution=MINIMAL, void_element_close_prefix="")     # <br>, not <br/>
 
 
 def mend(html):
     """Mend what is invalid, inaccessible or needless in the theme's HTML. Mending twice changes nothing."""
     soup = BeautifulSoup(html, "html.parser")
-    for tag in soup.select('script[src*="fontawesome.js"], link[href*="sphinx-thebe"], meta[name="viewport"] ~ meta[name="viewport"]'):
-        tag.decompose()
-    for tag in soup.select("h1:empty"):
+    needless = ['script[src*="fontawesome.js"]', 'link[href*="sphinx-thebe"]', "h1:empty",
+                'meta[name="viewport"] ~ meta[name="viewport"]']
+    for tag in soup.select(", ".join(needless)):
         tag.decompose()
     for tag in soup.select("summary p"):                  # only phrasing may stand in a summary
         tag.name = "span"
-    for tag in soup.select("article.bd-article, section:has(> h1), section#exercise-content, section#solution-content"):
-        tag.name = "div"                                  # sections and articles with a heading of their own, or none
+    headless = "article.bd-article, section:has(> h1), section#exercise-content, section#solution-content"
+    for tag in soup.select(headless):                     # a section must have a heading, and not the page's own
+        tag.name = "div"
+    for tag in soup.select("#exercise-content, #solution-content"):
+        del tag["id"]                                     # every exercise of a page has the same
+    for tag in soup.select("pre div.viewcode-block"):
+        tag.name = "span"
     for tag in soup.select(".search-button-field[aria-label], details.hide > summary[aria-label]"):
         del tag["aria-label"]                             # it hides the words that are on the screen
     for tag in soup.select('[role="doc-biblioentry"]'):

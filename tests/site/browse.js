@@ -42,13 +42,13 @@ function watch(page) {
 
 // What sticks out of the window to the right, other than inside something that scrolls by itself.
 function sticksOut() {
-  const scrolls = (element) => element !== document.body && element !== document.documentElement &&
-    getComputedStyle(element).overflowX !== "visible";
-  const inside = (element) => element && (scrolls(element) || inside(element.parentElement));
+  const outside = (element) => element.getClientRects().length && getComputedStyle(element).visibility === "visible" &&
+    element.getBoundingClientRect().right > window.innerWidth + 1;
+  const scrolls = (element) => getComputedStyle(element).overflowX !== "visible";
+  const contained = (element) => !element.matches("main") && (scrolls(element) || contained(element.parentElement));
   return [...document.querySelectorAll("main *")]
-    .filter((element) => element.getBoundingClientRect().right > window.innerWidth + 1 && element.getClientRects().length)
-    .filter((element) => getComputedStyle(element).visibility === "visible" && !inside(element.parentElement))
-    .map((element) => `${element.tagName.toLowerCase()}.${element.className}`);
+    .filter((element) => outside(element) && !outside(element.parentElement) && !contained(element.parentElement))
+    .map((element) => element.cloneNode(true).outerHTML.slice(0, 160));
 }
 
 async function visit(context, name, width, scheme) {

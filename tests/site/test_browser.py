@@ -1,0 +1,58 @@
+"""Every page in a real browser, at 1280 and 375 pixels, in light and dark."""
+
+import itertools
+from collections import Counter
+
+import pytest
+
+LIMIT = 800_000                                           # gzipped bytes of a page and everything that it loads
+
+
+def found(browsed, what):
+    """One line for each thing of that kind that the browser met, with the page and the window it met it in."""
+    return [f"{visit['page']} at {visit['width']} {visit['scheme']}: {item}"
+            for visit in browsed["visits"] for item in visit[what]]
+
+
+def test_every_page_was_visited_in_every_window(browsed, pages):
+    visits = Counter((visit["page"], visit["width"], visit["scheme"]) for visit in browsed["visits"])
+    assert visits == Counter(itertools.product(pages, (1280, 375), ("light", "dark")))
+
+
+def test_dark_mode_follows_the_reader(browsed):
+    theme = {(visit["scheme"], visit["theme"]) for visit in browsed["visits"] if visit["page"] != "index.html"}
+    assert theme == {("light", "light"), ("dark", "dark")}
+
+
+@pytest.mark.parametrize("what", ["external", "failed", "errors", "violations", "mathErrors", "images", "sticksOut"])
+def test_no_page_has(browsed, what):
+    """No request to another host, failed request, console message, accessibility violation, TeX error, broken image,
+    and nothing that sticks out of the window."""
+    assert not found(browsed, what), "\n".join(found(browsed, what))
+
+
+def test_no_page_scrolls_sideways(browsed):
+    wide = [(visit["page"], visit["width"], visit["overflow"]) for visit in browsed["visits"] if visit["overflow"] > 0]
+    assert not wide
+
+
+def test_pages_are_light(browsed):
+    heavy = {visit["page"]: visit["gzipped"] for visit in browsed["visits"] if visit["gzipped"] > LIMIT}
+    assert not heavy, f"gzipped bytes, {LIMIT} allowed: {heavy}"
+
+
+def test_search_finds_the_chapters(browsed):
+    for search in browsed["searches"]:
+        assert any("book/rnn.html" in address for address in search["found"]), search
+        assert not search["external"]
+        assert not search["errors"]
+
+
+def test_keyboard_skips_to_the_content_and_shows_where_it_is(browsed):
+    for page in browsed["keyboard"]:
+        assert page["first"] == {"text": "Skip to main content", "outline": "solid"}
+        assert page["inside"]
+
+
+def test_contents_open_and_close_on_a_telephone(browsed):
+    assert browsed["menu"] == {"before": False, "opened": True, "closed": True}

@@ -1,0 +1,104 @@
+"""The built pages as files: links, anchors, images, addresses, valid HTML. No browser needed."""
+
+import json
+import re
+import subprocess
+from functools import cache
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urljoin, urlsplit
+
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+CHAPTERS = sorted(path.stem for path in (ROOT / "book").glob("*.ipynb"))
+
+# What the HTML checker may say, exactly, and why it stays.
+EXPLAINED = {
+    "The “main” role is unnecessary for element “main”.": "Sphinx's search finds the text of a page by that role",
+}
+
+
+@cache
+def parsed(path):
+    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+
+
+def anchors(path):
+    """Everything in a page that a link can lead to."""
+    return {tag.get("id") or tag.get("name") for tag in parsed(path).select("[id], [name]")}
+
+
+def test_no_internal_link_or_anchor_is_broken(site, pages):
+    broken = []
+    for page in pages:
+        for tag in parsed(site / page).find_all(["a", "img", "link", "script"]):
+            address = tag.get("href") or tag.get("src")
+            if not address or urlsplit(address).scheme or address.startswith("//") or address == "#":
+                continue
+            path, anchor = urldefrag(urljoin(f"/{page}", address))
+            target = site / unquote(urlsplit(path).path.lstrip("/"))
+            if not target.is_file():
+                broken.append(f"{page}: {address} leads nowhere")
+            elif anchor and target.suffix == ".html" and unquote(anchor) not in anchors(target):
+                broken.append(f"{page}: {address} has no such anchor")
+    assert not broken, "\n".join(broken)
+
+
+def test_every_image_says_what_it_shows(site, pages):
+    mute = []
+    for page in pages:
+        for image in parsed(site / page).find_all("img"):
+            text = image.get("alt")
+            decorative = text == "" and image.find_parent(["a", "button"])      # the words beside it say it
+            speaks = text and len(text.split()) > 1 and not re.search(r"\.(svg|png|jpe?g|gif)$|[/\\]", text)
+            if not (decorative or speaks):
+                mute.append(f"{page}: {image.get('src')} has the alternative text {text!r}")
+    assert not mute, "\n".join(mute)
+
+
+def test_every_page_has_a_title_a_language_and_one_first_heading(site, pages):
+    for page in pages:
+        soup = parsed(site / page)
+        assert soup.title.get_text(strip=True), page
+        assert soup.html.get("lang") == "en", page
+        assert len(soup.select("h1:not(#jb-print-docs-body h1)")) == 1, page     # that one is for paper
+        assert soup.find("link", rel="canonical") or page in ("search.html", "genindex.html"), page
+
+
+def test_front_door_leads_to_the_front_page(site):
+    soup = parsed(site / "index.html")
+    target = soup.find("meta", attrs={"http-equiv": "refresh"})["content"].split("url=")[1]
+    assert (site / target).is_file()
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_buttons_carry_the_addresses_of_the_configuration(site, name):
+    url, branch = CONFIG["repository"]["url"], CONFIG["repository"]["branch"]
+    project, file = urlsplit(url).path.strip("/"), f"book/{name}.ipynb"
+    binder, colab = CONFIG["launch_buttons"]["binderhub_url"], CONFIG["launch_buttons"]["colab_url"]
+    links = {link.get("href") for link in parsed(site / f"book/{name}.html").find_all("a")}
+    wanted = {
+        f"{binder}/v2/gh/{project}/{branch}?urlpath=lab/tree/{file}",
+        f"{colab}/github/{project}/blob/{branch}/{file}",
+        f"{url}/edit/{branch}/{file}",
+        f"../_sources/book/{name}.ipynb",
+        url,
+    }
+    assert wanted <= links, wanted - links
+
+
+def test_html_is_valid(site, pages, checker):
+    command = [*checker, "--format", "json", "--stdout", *(str(site / page) for page in pages)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    messages = [f"{message['url'].rpartition('/')[2]}: {message['message']}: {message.get('extract', '')!r:.160}"
+                for message in json.loads(run.stdout)["messages"] if message["message"] not in EXPLAINED]
+    assert not messages, "\n".join(messages)
+
+
+def test_no_page_names_this_machine(site):
+    for path in [*site.rglob("*.html"), *site.rglob("*.js"), *site.rglob("*.svg")]:
+        if "_static" not in path.parts:
+            assert str(ROOT) not in path.read_text(encoding="utf-8"), path
