@@ -6,7 +6,7 @@
 Three things an incremental build would get wrong are settled here, all by starting with an empty folder:
 
 * The cache of executed chapters is keyed by their cells alone. A change under src/, in the pins or in the recorded
-  data changes what those cells print, so it empties the cache too.
+  data changes what those cells print, so it empties that cache as well.
 * A page that was read with a warning is not read again, so a second strict build of the same mistake would pass.
 * A build cut short may leave half a page that is newer than its source.
 """
@@ -26,34 +26,36 @@ BUILD = ROOT / "_build"
 HTML = BUILD / "html"
 PAGES = [HTML, BUILD / ".doctrees", BUILD / "jupyter_execute"]
 CACHE = BUILD / ".jupyter_cache"
-KEY = BUILD / ".site-key"                       # what the pages were built from, beyond book/
+KEYS = BUILD / ".site-keys"                     # what the pages were made from, beyond the pages' own sources
 UNFINISHED = BUILD / ".site-unfinished"         # stands from the start of a build to its clean end
 
 
-def key():
-    """Hash everything that changes the pages and that neither Sphinx nor the cache looks at."""
-    watched = [ROOT / "requirements.txt", ROOT / "_config.yml", ROOT / "book/claims.yml"]
-    for folder in ("src", "book/_data", "book/_ext"):
-        watched += sorted(p for p in (ROOT / folder).rglob("*") if p.is_file() and "__pycache__" not in p.parts)
-    digest = hashlib.sha256(sys.version.encode())
-    for path in watched:
-        digest.update(f"\0{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
-    return digest.hexdigest()
+def keys():
+    """Hash what changes a chapter's outputs unseen by their cache, and what changes the pages unseen by Sphinx."""
+    outputs, pages = hashlib.sha256(sys.version.encode()), hashlib.sha256()
+    for digest, places in ((outputs, ("requirements.txt", "src", "book/_data")), (pages, ("_config.yml", "book/_ext"))):
+        for place in places:
+            files = sorted((ROOT / place).rglob("*")) if (ROOT / place).is_dir() else [ROOT / place]
+            for path in files:
+                if path.is_file() and "__pycache__" not in path.parts:
+                    digest.update(f"\0{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
+    return [outputs.hexdigest(), pages.hexdigest()]
 
 
 def build():
     started = time.monotonic()
     BUILD.mkdir(exist_ok=True)
-    now = key()
-    stale = KEY.exists() and KEY.read_text() != now
-    if stale or UNFINISHED.exists() or not KEY.exists():
-        if stale:
-            print("The package, the pins or the recorded data changed: every chapter runs again.", flush=True)
-            shutil.rmtree(CACHE, ignore_errors=True)
+    before, now = KEYS.read_text().split("\n") if KEYS.exists() else [None], keys()
+    if before[0] != now[0] and CACHE.exists():
+        print("The package, the pins or the recorded data changed: every chapter runs again.", flush=True)
+        shutil.rmtree(CACHE)
+    if before != now or UNFINISHED.exists():
         for folder in PAGES:
             shutil.rmtree(folder, ignore_errors=True)
     UNFINISHED.touch()
-    KEY.write_text(now)
+    partial = KEYS.with_suffix(".partial")
+    partial.write_text("\n".join(now))
+    partial.replace(KEYS)
     start = "from jupyter_book.cli.main import main; main()"     # the installed script would not survive a moved clone
     command = [sys.executable, "-c", start, "build", ".", "-W", "-n", "--keep-going"]
     code = subprocess.run(command, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}).returncode

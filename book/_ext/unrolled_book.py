@@ -94,7 +94,12 @@ class Record(SphinxDirective):
                 row = nodes.row()
                 for cell in line:
                     content = self.inline(cell) if isinstance(cell, str) else cell
-                    row += nodes.entry("", nodes.paragraph("", "", *content))
+                    text = nodes.paragraph("", "", *content)
+                    if re.fullmatch(r"[-\d.,e ]+", text.astext()):
+                        text["classes"].append("number")
+                    elif len(text.astext()) > 40:
+                        text["classes"].append("long")
+                    row += nodes.entry("", text)
                 part += row
             group += part
         table = nodes.table("", group, classes=["record", *classes])
@@ -183,7 +188,7 @@ class Status(Record):
             for name, cost in record["chapters"].items()
         ]
         head = ["Chapter", "Seconds on one core", "Peak memory, MiB"]
-        return [self.table("Run time and memory of each chapter", head, rows, ["numbers"]), self.origin(record)]
+        return [self.table("Run time and memory of each chapter", head, rows), self.origin(record)]
 
     def title(self, name):
         """A chapter's title, read from its first heading."""
@@ -198,15 +203,18 @@ class Parity(Record):
 
     def render(self):
         record = self.read("_data/parity.json")
-        chosen = record["rows"][: self.options.get("rows")]
-        columns = list(dict.fromkeys(key for row in chosen for key in row))
-        rows = [[self.value(row.get(key, "")) for key in columns] for row in chosen]
-        head = [key.replace("_", " ").capitalize() for key in columns]
-        return [self.table("Proved equal to the library", head, rows, ["numbers"]), self.origin(record)]
+        head = ["Ours", "Input", "In", "Cases", "Output", "State", "Gradients", "Bound", "Result", "Varied"]
+        rows = [self.row(row) for row in record["rows"][: self.options.get("rows")]]
+        return [self.table("Proved equal to the library", head, rows, ["parity"]), self.origin(record)]
 
-    def value(self, value):
-        """A cell of the table: errors with two digits, the rest as it is."""
-        return f"{value:.1e}" if isinstance(value, float) else str(value)
+    def row(self, row):
+        """One line of the table. What was not measured has no numbers, and says why in its result."""
+        error = {key: row.get(key) for key in ("output", "final_state", "input_gradients", "parameter_gradients")}
+        gradients = [error.pop(key) for key in ("input_gradients", "parameter_gradients")]
+        error["gradients"] = max((value for value in gradients if value is not None), default=None)
+        numbers = ["–" if value is None else f"{value:.1e}" if value else "0" for value in error.values()]
+        return [f"`{row['backend']}.{row['cell']}`", row["input"], f"{row['dtype']}, {row['device']}",
+                str(row["configurations"]), *numbers, f"{row['tolerance']:.0e}", row["status"], row["varied"]]
 
 
 def anchor_claims(app, doctree):
