@@ -45,7 +45,7 @@ def main():
 
     torch.set_num_threads(1)
     assert_one_thread()
-    measured_on = origin("torch", "numpy") | {"load": load()}
+    measured_on = origin("torch", "numpy", paths=("src", "benchmarks/*.py")) | {"load": load()}
     if options.fresh:
         UNFINISHED.unlink(missing_ok=True)
     sizes = options.only or rnn.SIZES

@@ -10,20 +10,15 @@ Without names, `run`, `check` and `measure` take every notebook of the book.
 """
 
 import argparse
-import contextlib
-import datetime
-import importlib.metadata
 import json
 import os
-import platform
-import re
-import subprocess
 import sys
 from pathlib import Path
 
 import jupytext
 from notebook_form import ROOT, NotebookError, complaints, dumps, normalise, read, set_up
 from notebook_kernel import execute, one_core
+from origin import origin
 
 BOOK, DRAFTS = ROOT / "book", ROOT / "_build/drafts"
 
@@ -92,14 +87,8 @@ def measure(paths):
     """Execute chapters on one core and write their time and peak memory to `book/_data/status.json`."""
     if not paths:
         raise NotebookError("there is no notebook to measure")
-    record = {
-        "chapters": {},
-        "commit": _commit(),
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "device": f"{_cpu()}, one core",
-        "versions": {"python": platform.python_version()}
-        | {name: importlib.metadata.version(name) for name in ("torch", "numpy", "matplotlib")},
-    }
+    record = {"chapters": {}} | origin("torch", "numpy", "matplotlib", root=ROOT, paths=("src", "book/*.ipynb"))
+    record["device"] += ", one core"
     for path in paths:
         print(f"{path.name} …", end=" ", flush=True)
         nb = read(path)
@@ -108,24 +97,6 @@ def measure(paths):
         record["chapters"][path.stem] = {"seconds": round(cost["seconds"], 1), "peak_mib": round(cost["peak_mib"])}
         print(f"{cost['seconds']:.1f} s, {cost['peak_mib']:.0f} MiB")
     write(BOOK / "_data/status.json", json.dumps(record, indent=2, ensure_ascii=False) + "\n")
-
-
-def _commit():
-    """The commit that is measured, marked `-dirty` when the tree has changes."""
-    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--exclude=*", "--abbrev=12"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError) as error:
-        reason = (getattr(error, "stderr", "") or str(error)).strip()
-        raise NotebookError(f"a measurement names its commit, and git could not tell it: {reason}") from error
-
-
-def _cpu():
-    """The processor's model; never the machine's name."""
-    with contextlib.suppress(OSError):
-        if model := re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text()):
-            return model[1].strip()
-    return platform.processor() or platform.machine()
 
 
 def main(arguments=None):

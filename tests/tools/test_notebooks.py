@@ -1,6 +1,7 @@
 """The notebook tool: the same bytes on every run, nothing lost on failure, reasons that a person can act on."""
 
 import json
+import platform
 import random
 import subprocess
 
@@ -196,7 +197,7 @@ def test_measure_records_cost_and_origin(folder):
     assert set(record["versions"]) == {"python", "torch", "numpy", "matplotlib"}
     assert record["chapters"]["tiny"]["seconds"] > 0
     assert 50 < record["chapters"]["tiny"]["peak_mib"] < 1024
-    assert notebooks.platform.node() not in record["device"]
+    assert platform.node() not in record["device"]
 
 
 @pytest.mark.parametrize("path", ["", "/nowhere"], ids=["no repository", "no git"])
