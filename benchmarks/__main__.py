@@ -45,7 +45,7 @@ def main():
 
     torch.set_num_threads(1)
     assert_one_thread()
-    measured_on = origin("torch", "numpy", paths=("src", "benchmarks/*.py")) | {"load": load()}
+    measured_on = origin("torch", "numpy", paths=rnn.FILES) | {"load": load()}
     if options.fresh:
         UNFINISHED.unlink(missing_ok=True)
     sizes = options.only or rnn.SIZES
@@ -177,7 +177,7 @@ def key(size):
 def fingerprint(measured_on):
     """What must be the same for two halves of a run to belong together: machine, versions, the code that is timed."""
     digest = hashlib.sha256(json.dumps([measured_on["device"], measured_on["versions"]]).encode())
-    for path in sorted([*ROOT.glob("src/unrolled/**/*.py"), *ROOT.glob("benchmarks/*.py")]):
+    for path in sorted(path for name in rnn.FILES for path in ROOT.glob(name if "." in name else f"{name}/*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

@@ -9,6 +9,7 @@ import unrolled.numpy
 import unrolled.torch
 from unrolled.parity import relative_error
 
+FILES = ["src/unrolled/numpy", "src/unrolled/torch", "src/unrolled/checks.py", "benchmarks/*.py"]    # what is timed
 LIBRARY = "nn.RNN"
 TARGETS = {"unrolled.numpy.RNN": 1.2, "unrolled.torch.RNN": None}     # geometric mean of the ratios, at most
 SIZES = [dict(zip("TBH", sizes)) for sizes in product((35, 100, 200), (1, 32, 64), (64, 128, 256, 512))]
