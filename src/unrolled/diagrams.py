@@ -101,7 +101,7 @@ def backward_graph(steps=4):
         drawing.arrow(x - 7, middle + 54, x - 7, middle + CELL / 2)
         drawing.text(x - 11, middle + 70, f"x_{t}")
         end = centre + (x - centre) * 0.08
-        down = f"M{x + 16},{middle + CELL / 2} C{x + 16},{weight - 30} {end},{weight - 62} {end},{weight - 19}"
+        down = f"M{x + 19},{middle + CELL / 2} C{x + 19},{weight - 30} {end},{weight - 62} {end},{weight - 19}"
         drawing.path(down, (end, weight - 40), (end, weight - 19), VERMILLION, 1.5, True)
     drawing.text(centre - 30, weight + 5, " ∂L/∂U: the sum of", "end", VERMILLION, 14)
     drawing.text(centre + 30, weight + 5, f" {steps} arrows, one a use", "start", VERMILLION, 14)
