@@ -73,7 +73,7 @@ def main():
 
 
 def measure(size, seconds):
-    """Ratios of our times to the library's, by layer: medians, minima, and the spread of the rounds.
+    """Ratios of our times to the library's, by layer: median of the rounds, of the minima, and the rounds' spread.
 
     The layers take turns in one process, in an order that changes from round to round. What else the machine does, and
     how warm it is, then falls on all of them alike, while separate processes, pyperf's own way, would each meet another
@@ -91,20 +91,19 @@ def measure(size, seconds):
         for name in names:
             values[name].append(sample(functions[name], repeats[name]))
         names = names[1:] + names[:1]
-    timed = {
-        name: pyperf.Benchmark([pyperf.Run(values[name], metadata={"name": name}, collect_metadata=False)])
-        for name in functions
-    }
-    library = timed.pop(rnn.LIBRARY)
-    return {
-        name: {
-            "median": round(ours.median() / library.median(), 4),
-            "minimum": round(min(ours.get_values()) / min(library.get_values()), 4),
-            "spread": round(math.hypot(*(one.median_abs_dev() / one.median() for one in (ours, library))), 4),
-            "rounds": len(values[name]),
+    library = values.pop(rnn.LIBRARY)
+    found = {}
+    for name, ours in values.items():
+        # Round by round, so that what slows one round down slows both sides of its ratio.
+        by_round = [one / other for one, other in zip(ours, library)]
+        ratios = pyperf.Benchmark([pyperf.Run(by_round, metadata={"name": name}, collect_metadata=False)])
+        found[name] = {
+            "median": round(ratios.median(), 4),
+            "minimum": round(min(ours) / min(library), 4),
+            "spread": round(ratios.median_abs_dev(), 4),
+            "rounds": len(by_round),
         }
-        for name, ours in timed.items()
-    }
+    return found
 
 
 def sample(function, repeats):
@@ -123,7 +122,7 @@ def report(rows, measured_on):
           f"torch {measured_on['versions']['torch']}, numpy {measured_on['versions']['numpy']}")
     for name in rnn.TARGETS:
         found = {key(row["size"]): row["ratios"][name] for row in rows}
-        print(f"\n{name} : {rnn.LIBRARY}    time against time, median (minimum) over interleaved rounds\n")
+        print(f"\n{name} : {rnn.LIBRARY}    time against time: median of the rounds (of the fastest)\n")
         print("  B    H " + "".join(f"{f'T = {T}':>15}" for T in lengths))
         for B, H in widths:
             cells = [found.get((T, B, H)) for T in lengths]
