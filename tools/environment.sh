@@ -24,6 +24,14 @@ if [[ -x $python && ! -e $marker ]] && wanted | cmp -s - "$stamp"; then
     exit 0
 fi
 
+index=
+if [[ ${TORCH:-} == cpu ]]; then
+    index=$(sed -n 's/^--extra-index-url[ =]*//p' binder/requirements.txt 2>/dev/null | head -n 1)
+    [[ -n $index ]] || die "TORCH=cpu: binder/requirements.txt names no --extra-index-url to take PyTorch's CPU wheels from"
+elif [[ -n ${TORCH:-} ]]; then
+    die "TORCH=$TORCH is not known: leave it out, or say TORCH=cpu"
+fi
+
 find_python() {
     local candidate seen=
     for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11 python}; do
@@ -50,13 +58,7 @@ fi
 touch "$marker"
 
 pip=("$python" -m pip install --disable-pip-version-check --no-warn-script-location)
-if [[ ${TORCH:-} == cpu ]]; then
-    index=$(sed -n 's/^--extra-index-url[ =]*//p' binder/requirements.txt 2>/dev/null | head -n 1)
-    [[ -n $index ]] || die "TORCH=cpu: binder/requirements.txt names no --extra-index-url to take PyTorch's CPU wheels from"
-    pip+=(--extra-index-url "$index")
-elif [[ -n ${TORCH:-} ]]; then
-    die "TORCH=$TORCH is not known: leave it out, or say TORCH=cpu"
-fi
+[[ -z $index ]] || pip+=(--extra-index-url "$index")
 
 say "Installing what requirements.txt pins (the first time takes minutes)"
 "${pip[@]}" --requirement requirements.txt
