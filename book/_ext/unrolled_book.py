@@ -95,7 +95,7 @@ class Record(SphinxDirective):
                 for cell in line:
                     content = self.inline(cell) if isinstance(cell, str) else cell
                     text = nodes.paragraph("", "", *content)
-                    if re.fullmatch(r"[-\d.,e ]+", text.astext()):
+                    if re.fullmatch(r"[-–\d.,e ]+", text.astext()):
                         text["classes"].append("number")
                     elif len(text.astext()) > 40:
                         text["classes"].append("long")
