@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unrolled.data import load_source_code
-from unrolled.data.source_code import ALPHABET, called_names, columns, decode, encode, inside_string
+from unrolled.data.source_code import ALPHABET, called_names, columns, decode, encode, inside_string, rest_of_name
 
 
 @pytest.fixture(scope="module")
@@ -163,3 +163,8 @@ def test_strings_are_where_pythons_tokenizer_sees_them(text, marked):
 ])
 def test_called_names_are_those_with_a_bracket_right_behind(line, labels):
     assert called_names(line).tolist() == [{"1": 1, "0": 0, ".": -1}[label] for label in labels]
+
+
+@pytest.mark.parametrize(("line", "labels"), [("ab(c1)", [1, 0, -1, 1, 0, -1]), ("= 12", [-1] * 4), ("", [])])
+def test_the_rest_of_a_name_counts_down_to_its_last_character(line, labels):
+    assert rest_of_name(line).tolist() == labels

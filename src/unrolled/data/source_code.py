@@ -135,7 +135,7 @@ def called_names(line):
 
 
 def rest_of_name(line):
-    """For each character of a line: how many characters of the name it stands in are still to come, -1 outside names."""
+    """For each character of a line: how many characters of its name are still to come, -1 outside names."""
     rest = np.full(len(line), -1, np.int64)
     for name in _NAME.finditer(line):
         rest[name.start() : name.end()] = np.arange(name.end() - name.start())[::-1]
