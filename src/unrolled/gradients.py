@@ -217,12 +217,13 @@ def gradient_by_use(layer, loss, x, state=None):
     checks.shape("input", x, ("T", "B", layer.input_size))
     phi = {"tanh": torch.tanh, "relu": torch.relu}[layer.nonlinearity]
     weight = layer.weight_hh_l0.detach()
-    copies = [weight.clone().requires_grad_() for _ in x]                       # U_1 ... U_T
-    drive = x @ layer.weight_ih_l0.T + (layer.bias_ih_l0 + layer.bias_hh_l0 if layer.bias else 0)   # (T, B, H)
+    copies = [weight.clone().requires_grad_() for _ in x]       # U_1 ... U_T
+    bias = layer.bias_ih_l0 + layer.bias_hh_l0 if layer.bias else 0
+    drive = x @ layer.weight_ih_l0.T + bias                     # (T, B, H)
     h = x.new_zeros(x.shape[1], layer.hidden_size) if state is None else state[0]
     states = []
     for drive_t, copy in zip(drive.detach(), copies):
-        h = phi(drive_t + h @ copy.T)                                           # (B, H)  step t, with its own U_t
+        h = phi(drive_t + h @ copy.T)                           # (B, H)  step t has its own U_t
         states.append(h)
     grads = torch.autograd.grad(loss(torch.stack(states)), copies, materialize_grads=True)
     return torch.stack(grads)

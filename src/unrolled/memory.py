@@ -86,7 +86,8 @@ def checkpointed_bptt(layer, loss, x, targets, segment, state=None):
         part, state = checkpoint(run, piece, target, state, use_reentrant=False)
         total = total + part
     total.backward()
-    return total.item(), tuple(s.detach() for s in state) if isinstance(state, tuple) else state.detach()
+    state = tuple(s.detach() for s in state) if isinstance(state, tuple) else state.detach()
+    return total.item(), state
 
 
 def _storage(tensor):
