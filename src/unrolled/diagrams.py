@@ -62,8 +62,9 @@ def unrolled_graph(steps=3):
     """A recurrent network folded into a loop, and the same network unrolled over `steps` steps."""
     gap, top, middle, bottom, folded, left = 96, 30, 115, 200, 44, 186
     drawing = Drawing(left + gap * steps + 72, 215, "A recurrent network, folded and unrolled")
-    loop = f"M{folded + 23},{middle} C{folded + 85},{middle - 8} {folded + 70},{middle - 72} {folded + 14},{middle - 23}"
-    drawing.path(loop, (folded + 34, middle - 40), (folded + 14, middle - 23), BLUE, 2.6)
+    end = folded + 14, middle - 23
+    loop = f"M{folded + 23},{middle} C{folded + 85},{middle - 8} {folded + 70},{middle - 72} {end[0]},{end[1]}"
+    drawing.path(loop, (folded + 34, middle - 40), end, BLUE, 2.6)
     drawing.text(folded + 78, middle - 40, "U", color=BLUE)
     drawing.text(left - 42, middle + 5, " =", size=24)
     drawing.text(left, middle + 5, "h_0")
