@@ -19,6 +19,7 @@ import shutil
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pydata_sphinx_theme
 import yaml
 from bs4 import BeautifulSoup
 from bs4.formatter import HTMLFormatter
@@ -312,22 +313,25 @@ FRONT = """<!DOCTYPE html>
 def copy_mathjax(target):
     """Copy what a page may ask of MathJax 3 (TeX input, HTML output, its fonts) out of the installed package."""
     package = Path(importlib.util.find_spec("sphinx-mathjax-offline").origin).parent / "static/mathjax"
-    for part in ("tex-chtml.js", "output/chtml/fonts/woff-v2", "input/tex/extensions"):
+    parts = ("startup", "core", "input/tex", "output/chtml", "a11y/assistive-mml")
+    for part in (*(f"{name}.js" for name in parts), "input/tex", "output/chtml"):
         if (package / part).is_dir():
             shutil.copytree(package / part, target / part, dirs_exist_ok=True)
         else:
-            target.mkdir(parents=True, exist_ok=True)
+            (target / part).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(package / part, target / part)
 
 
 def subset_icons(out, pages):
-    """Keep of the icon fonts, 300 kB, the few glyphs that the pages show."""
+    """Keep of the icon fonts, 300 kB, and of their 1,400 rules the few that the pages show."""
     sheet = out / "_static/styles/pydata-sphinx-theme.css"
-    style = sheet.read_text(encoding="utf-8")
+    theme = Path(pydata_sphinx_theme.__file__).parent / "theme/pydata_sphinx_theme/static"
+    style = (theme / "styles" / sheet.name).read_text(encoding="utf-8")      # the site's own may be cut already
     icons = {}                                            # class name -> code point, from the font's own rules
     for names, code in re.findall(r'([^{}]*:before)\{content:"\\([0-9a-f]{4})"', style):
         icons |= dict.fromkeys(re.findall(r"\.(fa-[a-z0-9-]+):before", names), int(code, 16))
-    own = re.sub(r'[^{}]*\.fa-[a-z0-9-]+:before\{content:"[^"]*"\}', "", style)
+    rule = r'([^{}]*\.fa-[a-z0-9-]+:before)\{content:"\\([0-9a-f]{4}) ?"\}'
+    own = re.sub(rule, "", style)
     sheets = [own, *(path.read_text(encoding="utf-8") for path in out.glob("_static/**/*.css") if path != sheet)]
     used = {ord(icon) for text in sheets for icon in re.findall("[\ue000-\uf8ff]", text)}
     used |= {int(code, 16) for text in sheets for code in re.findall(r"\\([ef][0-9a-f]{3})\b", text)}
@@ -343,6 +347,7 @@ def subset_icons(out, pages):
         cut.subset(font)
         font.flavor = "woff"
         font.save(whole.with_suffix(".woff"))
+    style = re.sub(rule, lambda match: match[0] if int(match[2], 16) in used else "", style)
     style = re.sub(r'(fa-\w+-\d+)\.woff2"?\)\s*format\("woff2"\)', r'\1.woff) format("woff")', style)
     sheet.write_text(style, encoding="utf-8")
 
@@ -356,6 +361,8 @@ def mend(html):
     soup = BeautifulSoup(html, "html.parser")
     needless = ['script[src*="fontawesome.js"]', 'link[href*="sphinx-thebe"]', "h1:empty",
                 'meta[name="viewport"] ~ meta[name="viewport"]']
+    if not soup.select_one("#search-results"):            # the index grows with the book, and serves where one searches
+        needless += [f'script[src*="{name}.js"]' for name in ("searchtools", "language_data", "searchindex")]
     for tag in soup.select(", ".join(needless)):
         tag.decompose()
     for tag in soup.select("summary p"):                  # only phrasing may stand in a summary
