@@ -24,7 +24,7 @@ _INDEX = {character: index for index, character in enumerate(ALPHABET)}
 
 @dataclass(frozen=True)
 class SourceText:
-    """Three texts with no file in common, and the files each was read from."""
+    """Three texts with no file in common; `files` holds the text of each file by part and by name."""
 
     train: str
     validation: str
@@ -61,19 +61,17 @@ def load_source_code(max_chars_per_file=40_000, folder=None):
     paths = sorted(folder.glob("*.py"))
     if not paths:
         raise FileNotFoundError(f"expected Python source files in {folder}, got none")
-    texts = {"train": [], "validation": [], "test": []}
-    files = {name: [] for name in texts}
+    files = {"train": {}, "validation": {}, "test": {}}
     for path in paths:
         text = path.read_text(encoding="utf-8", errors="replace").replace("\t", "    ")
         if not text or not set(text) <= _INDEX.keys():
             continue
         part = {0: "validation", 1: "test"}.get(hashlib.sha256(path.name.encode()).digest()[0] % 10, "train")
-        texts[part].append(text[:max_chars_per_file])
-        files[part].append(path.name)
-    empty = [name for name in texts if not texts[name]]
+        files[part][path.name] = text[:max_chars_per_file]
+    empty = [part for part in files if not files[part]]
     if empty:
         raise ValueError(f"expected text in every part, got none for {', '.join(empty)} from {len(paths)} files")
-    return SourceText(**{name: "\n".join(parts) for name, parts in texts.items()}, files=files)
+    return SourceText(**{part: "\n".join(texts.values()) for part, texts in files.items()}, files=files)
 
 
 def encode(text):
