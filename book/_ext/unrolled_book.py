@@ -136,14 +136,14 @@ class Claims(Record):
             link = self.reference("std", "ref", f"claim-{key}", verdict)
             rows.append([
                 self.inline(claim["claim"]) + [nodes.inline("", f" ({sources})", classes=["source"])],
-                claim["measured"],
-                verdicts[key]["figure"],
                 [nodes.inline("", "", link, classes=["verdict", mark])],
+                verdicts[key]["figure"],
+                claim["measured"],
             ])
         if not rows or (keys and len(rows) < len(keys)):
             raise ValueError(f"claims.yml lacks a row for {' '.join(keys or [])}{only or ''}")
         label = "Claims ledger" if only is None else f"Claims measured in chapter {only}"
-        return [self.table(label, ["Claim", "How it is measured", "Figure", "Verdict"], rows, ["claims"])]
+        return [self.table(label, ["Claim", "Verdict", "Figure", "How it is measured"], rows, ["claims"])]
 
     def verdicts(self, claims):
         """The verdict of each claim, from the outputs stored in the chapters."""
@@ -204,7 +204,7 @@ class Parity(Record):
 
     def render(self):
         record = self.read("_data/parity.json")
-        head = ["Ours", "Input", "In", "Cases", "Output", "State", "Gradients", "Bound", "Result", "Varied"]
+        head = ["Ours", "Cases", "Output", "State", "Gradients", "Bound", "Result", "Varied"]
         rows = [self.row(row) for row in record["rows"][: self.options.get("rows")]]
         return [self.table("Proved equal to the library", head, rows, ["parity"]), self.origin(record)]
 
@@ -214,7 +214,7 @@ class Parity(Record):
         gradients = [error.pop(key) for key in ("input_gradients", "parameter_gradients")]
         error["gradients"] = max((value for value in gradients if value is not None), default=None)
         numbers = ["–" if value is None else f"{value:.1e}" if value else "0" for value in error.values()]
-        return [f"`{row['backend']}.{row['cell']}`", row["input"], f"{row['dtype']}, {row['device']}",
+        return [f"`{row['backend']}.{row['cell']}` {row['input']}, {row['dtype']}, {row['device']}",
                 str(row["configurations"]), *numbers, f"{row['tolerance']:.0e}", row["status"], row["varied"]]
 
 
