@@ -232,7 +232,7 @@ def holds_an_image(nb):
 
 
 def prints_a_path(nb):
-    nb.cells[2].outputs[0].text = "/home/ada/book/data.txt\n"
+    nb.cells[2].outputs[0].text = "/home/user/book/data.txt\n"
 
 
 def prints_an_address(nb):
