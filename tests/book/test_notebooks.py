@@ -280,7 +280,7 @@ def two_streams(nb):
     (file_is_normal, holds_a_warning, "writes to stderr: UserWarning: look"),
     (file_is_normal, holds_a_widget, "keeps an output of type application/vnd.jupyter.widget-view+json"),
     (file_is_normal, holds_an_image, "keeps an output of type image/svg"),
-    (file_is_normal, prints_a_path, "prints an absolute path: /home/ada"),
+    (file_is_normal, prints_a_path, "prints an absolute path: /home/user"),
     (file_is_normal, prints_an_address, "prints a memory address: at 0x7f3a1c0de0"),
     (file_is_normal, holds_a_timestamp, "is not normal"),
     (file_is_normal, names_another_kernel, "is not normal"),
