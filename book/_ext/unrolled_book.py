@@ -186,10 +186,14 @@ class Status(Record):
         rows = [
             [[self.reference("std", "doc", f"/book/{name}", self.title(name))],
              f"{cost['seconds']:.1f}", f"{cost['peak_mib']}"]
-            for name, cost in record["chapters"].items()
+            for name, cost in sorted(record["chapters"].items(), key=lambda chapter: self.place(chapter[0]))
         ]
         head = ["Chapter", "Seconds on one core", "Peak memory, MiB"]
-        return [self.table("Run time and memory of each chapter", head, rows), self.origin(record)]
+        return [self.table("Run time and memory of each chapter", head, rows, ["status"]), self.origin(record)]
+
+    def place(self, name):
+        """Where a chapter stands in the book."""
+        return Path(self.env.srcdir, "_toc.yml").read_text(encoding="utf-8").index(f"book/{name}\n")
 
     def title(self, name):
         """A chapter's title, read from its first heading."""
