@@ -175,6 +175,19 @@ def truncated_bptt(layer, loss, x, targets, chunk, state=None):
             would need the future).
     """
     chunk = checks.positive_int("chunk", chunk)
+    check_divisible(layer, x, targets)
+    total = 0.0
+    for start in range(0, len(x), chunk):
+        output, state = layer(x[start : start + chunk], state)
+        chunk_loss = loss(output, targets[start : start + chunk])
+        chunk_loss.backward()
+        state = detach(state)
+        total += chunk_loss.item()
+    return total, state
+
+
+def check_divisible(layer, x, targets):
+    """Raise unless the sequence can be cut along time and run piece by piece, as `truncated_bptt` says."""
     if not isinstance(x, torch.Tensor):
         raise TypeError(f"input must be a torch tensor, got {type(x).__name__}")
     for name in ("batch_first", "bidirectional"):
@@ -184,14 +197,11 @@ def truncated_bptt(layer, loss, x, targets, chunk, state=None):
         raise ValueError("input must hold at least one step (T >= 1), got none")
     if len(x) != len(targets):
         raise ValueError(f"targets must be as long as the input, {len(x)} steps, got {len(targets)}")
-    total = 0.0
-    for start in range(0, len(x), chunk):
-        output, state = layer(x[start : start + chunk], state)
-        chunk_loss = loss(output, targets[start : start + chunk])
-        chunk_loss.backward()
-        state = tuple(s.detach() for s in state) if isinstance(state, tuple) else state.detach()
-        total += chunk_loss.item()
-    return total, state
+
+
+def detach(state):
+    """The same numbers without their history: a tensor, or a tuple of them as an LSTM has."""
+    return tuple(s.detach() for s in state) if isinstance(state, tuple) else state.detach()
 
 
 def gradient_by_use(layer, loss, x, state=None):

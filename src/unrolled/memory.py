@@ -12,6 +12,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.checkpoint import checkpoint
 
 from unrolled import checks
+from unrolled.gradients import check_divisible, detach
 
 
 class PeakBytes(TorchDispatchMode):
@@ -66,15 +67,7 @@ def checkpointed_bptt(layer, loss, x, targets, segment, state=None):
         TypeError, ValueError: as `truncated_bptt` for what it takes, with `segment` in the place of `chunk`.
     """
     segment = checks.positive_int("segment", segment)
-    if not isinstance(x, torch.Tensor):
-        raise TypeError(f"input must be a torch tensor, got {type(x).__name__}")
-    for name in ("batch_first", "bidirectional"):
-        if getattr(layer, name, False):
-            raise ValueError(f"the layer must have {name}=False, got True")
-    if len(x) == 0:
-        raise ValueError("input must hold at least one step (T >= 1), got none")
-    if len(x) != len(targets):
-        raise ValueError(f"targets must be as long as the input, {len(x)} steps, got {len(targets)}")
+    check_divisible(layer, x, targets)
 
     def run(piece, target, state):
         output, state = layer(piece, state)
@@ -86,8 +79,7 @@ def checkpointed_bptt(layer, loss, x, targets, segment, state=None):
         part, state = checkpoint(run, piece, target, state, use_reentrant=False)
         total = total + part
     total.backward()
-    state = tuple(s.detach() for s in state) if isinstance(state, tuple) else state.detach()
-    return total.item(), state
+    return total.item(), detach(state)
 
 
 def _storage(tensor):
