@@ -57,7 +57,7 @@ def checkpointed_bptt(layer, loss, x, targets, segment, state=None):
     the price is a second forward pass. Source: Chen et al. 2016, after Griewank & Walther 2000.
 
     Args:
-        layer, loss, x, targets, state: as `unrolled.gradients.truncated_bptt` takes them.
+        layer, loss, x, targets, state: as `truncated_bptt` takes them.
         segment: steps a segment, at least 1; the last one may be shorter.
 
     Returns:
