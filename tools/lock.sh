@@ -11,6 +11,7 @@ cp requirements.txt requirements.new          # pins that still fit stay as they
     echo "# The one environment that CI, readers and the site share: every package that requirements.in brings, pinned exactly."
     echo "# Written by \`make lock\`. On Linux, \`make book TORCH=cpu\` installs the same PyTorch without its gigabytes of CUDA."
     # PyTorch's local version (+cpu) names one build of it, and other machines need another.
-    sed -e 's/^\(torch==[0-9.]*\)+[a-z0-9]*/\1/' -e '/^# The following/,$d' -e '/^$/d' requirements.new
+    sed -e '/^# The following/,$d' -e '/^$/d' requirements.new |
+        awk '/^torch==/ { sub(/\+[a-z0-9]+/, "", $1); pin = $1; $1 = ""; printf "%-25s%s\n", pin, $0; next } { print }'
 } >requirements.lock
 mv requirements.lock requirements.txt
