@@ -13,7 +13,6 @@ from torch.nn.utils.rnn import pack_sequence
 import unrolled.numpy
 import unrolled.torch
 from unrolled.numpy import rnn
-from unrolled.numpy.stack import Stack
 from unrolled.parity import TOLERANCE, compare, relative_error
 
 PARAMETERS = {"weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"}
@@ -58,8 +57,7 @@ GRADIENTS = EVERYTHING - {"output", "h_n"}
 MISTAKES = {
     "U is not transposed in the forward pass": (rnn, "run", "weight_hh.T", "weight_hh", EVERYTHING),
     "the initial state is ignored": (rnn, "run", "states[0] = h0", "states[0] = 0", EVERYTHING),
-    "the final state is read from the wrong end": (Stack, "forward", "h_n[k] = states[-1]", "h_n[k] = states[1]",
-                                                   {"h_n"}),
+    "the final state is read from the wrong end": (rnn._RNN, "_run", "(states[-1],)", "(states[1],)", {"h_n"}),
     "tanh' is 1 - h": (rnn, "slope", "1 - h * h", "1 - h", GRADIENTS),
     "nothing flows back through U": (rnn, "run_backward", "np.matmul(d_a[t], weight_hh, out=d_h)", "d_h[:] = 0",
                                      GRADIENTS),
@@ -71,7 +69,7 @@ MISTAKES = {
     "dU pairs da_t with h_t": (rnn, "run_backward", "states[:-1].reshape", "states[1:].reshape", {"weight_hh_l0"}),
     "dW is a mean over steps": (rnn, "run_backward", "rows.T @ x", "rows.T / T @ x", {"weight_ih_l0"}),
     "db is that of the last step": (rnn, "run_backward", "rows.sum(0)", "d_a[-1].sum(0)", {"bias_ih_l0", "bias_hh_l0"}),
-    "two biases share one gradient": (Stack, "backward", "d_bias.copy()", "d_bias / 2", {"bias_hh_l0"}),
+    "two biases share one gradient": (rnn, "with_biases", "d_bias.copy()", "d_bias / 2", {"bias_hh_l0"}),
     "dx is off by a little": (rnn, "run_backward", "(rows @ weight_ih)", "(rows @ weight_ih * 1.0001)", {"d_input"}),
 }
 

@@ -41,6 +41,15 @@ def positive_number(name, value):
     return float(value)
 
 
+def finite_number(name, value):
+    """Return `value` as a float; raise unless it is a finite number."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a number, got {type(value).__name__} {value!r}")
+    if not abs(value) < float("inf"):
+        raise ValueError(f"{name} must be a finite number, got {value}")
+    return float(value)
+
+
 def flag(name, value):
     """Return `value`; raise unless it is True or False."""
     if not isinstance(value, bool):
@@ -113,15 +122,78 @@ def sequence(x, input_size, batch_first):
     return len(got) == 3, sizes["T"], sizes.get("B", 1)
 
 
-def state_dict(expected, given):
-    """Raise unless `given` has exactly the names and shapes of `expected` (two dicts of arrays)."""
-    if not hasattr(given, "keys"):
-        raise TypeError(f"state_dict must map names to arrays, got {type(given).__name__}")
+def lstm_options(bias, *, peephole, forget_gate, forget_bias, chrono, layer_norm, fused=False):
+    """Check the options that tell one LSTM from another.
+
+    Raises:
+        TypeError, ValueError: one outside what it can be, or two that exclude each other.
+    """
+    flag("peephole", peephole)
+    if not isinstance(forget_gate, bool) and forget_gate != "coupled":
+        raise ValueError(f"forget_gate must be one of True, False, 'coupled', got {forget_gate!r}")
+    flag("layer_norm", layer_norm)
+    flag("fused", fused)
+    if forget_bias is not None:
+        finite_number("forget_bias", forget_bias)
+    if chrono is not None:
+        if finite_number("chrono", chrono) <= 2:
+            raise ValueError(f"chrono must be above 2, the longest lag in steps, got {chrono}")
+        if forget_bias is not None:
+            raise ValueError("forget_bias and chrono both set the forget gate's bias: give one")
+    start = "forget_bias" if forget_bias is not None else "chrono" if chrono is not None else None
+    if start and forget_gate is not True:
+        raise ValueError(f"{start} needs a forget gate of its own, got forget_gate={forget_gate!r}")
+    if start and not bias:
+        raise ValueError(f"{start} needs bias=True, got bias=False")
+    if fused and (peephole or layer_norm or forget_gate is not True):
+        raise ValueError("fused=True is for the standard cell: no peephole, no layer_norm, forget_gate=True")
+
+
+def gru_options(reset_after, fused=False):
+    """Check the options that tell one GRU from another."""
+    flag("reset_after", reset_after)
+    if flag("fused", fused) and not reset_after:
+        raise ValueError("fused=True is for reset_after=True, the library's convention")
+
+
+def given(name, value):
+    """Return `value`; raise if it is None."""
+    if value is None:
+        raise TypeError(f"{name} must be given, got None")
+    return value
+
+
+def states(name, given, names):
+    """Return the parts of a state by name: the state itself where `names` is one, else as many as there are names.
+
+    Raises:
+        TypeError: not a tuple or list, though there are several names.
+        ValueError: another number of parts.
+    """
+    if len(names) == 1:
+        return {name: given}
+    expected = f"{name} must be a pair ({', '.join(names)})"
+    if not isinstance(given, (tuple, list)):
+        raise TypeError(f"{expected}, got {type(given).__name__}")
+    if len(given) != len(names):
+        raise ValueError(f"{expected}, got {len(given)} parts")
+    return {f"{part} of {name}": value for part, value in zip(names, given)}
+
+
+def names(what, expected, given):
+    """Raise unless `given` holds exactly the names in `expected`."""
     missing = [name for name in expected if name not in given]
     extra = [name for name in given if name not in expected]
     if missing or extra:
         parts = [f"missing {', '.join(missing)}"] * bool(missing) + [f"unexpected {', '.join(extra)}"] * bool(extra)
-        raise ValueError(f"state_dict does not fit: {'; '.join(parts)}")
+        raise ValueError(f"{what} does not fit: {'; '.join(parts)}")
+
+
+def state_dict(expected, given):
+    """Raise unless `given` has exactly the names and shapes of `expected` (two dicts of arrays)."""
+    if not hasattr(given, "keys"):
+        raise TypeError(f"state_dict must map names to arrays, got {type(given).__name__}")
+    names("state_dict", expected, given)
     for name, array in expected.items():
         if not hasattr(given[name], "shape"):
             raise TypeError(f"{name} must be an array, got {type(given[name]).__name__}")

@@ -1,5 +1,7 @@
 """Cells and layers in NumPy, with the backward pass written out by hand. No autograd, no torch."""
 
+from unrolled.numpy.gru import GRU, GRUCell
+from unrolled.numpy.lstm import LSTM, LSTMCell
 from unrolled.numpy.rnn import RNN, RNNCell
 
-__all__ = ["RNN", "RNNCell"]
+__all__ = ["GRU", "GRUCell", "LSTM", "LSTMCell", "RNN", "RNNCell"]

@@ -16,13 +16,13 @@ import numpy as np
 
 from unrolled import checks
 from unrolled.numpy.stack import (
-    Parameters,
+    Cell,
     Stack,
-    as_array,
     as_float_dtype,
     initial_parameters,
-    saved_by_forward,
     summed_bias,
+    weight_shapes,
+    with_biases,
 )
 
 NONLINEARITIES = ("tanh", "relu")
@@ -89,7 +89,24 @@ def run_backward(d_output, d_h_n, x, states, weight_ih, weight_hh, nonlinearity)
     return d_x, d_h, d_weight_ih, d_weight_hh, rows.sum(0)
 
 
-class RNNCell(Parameters):
+class _RNN:
+    """What the cell and the layer share: which parameters there are, and which equations run."""
+
+    def _shapes(self, width):
+        return weight_shapes(width, self.hidden_size, 1, self.bias)
+
+    def _run(self, x, state, p):
+        states = run(x, *state, p["weight_ih"], p["weight_hh"], summed_bias(p), self.nonlinearity)
+        return states[1:], (states[-1],), (x, states)
+
+    def _run_backward(self, d_output, d_state, saved, p):
+        d_x, d_h, d_weight_ih, d_weight_hh, d_bias = run_backward(
+            d_output, *d_state, *saved, p["weight_ih"], p["weight_hh"], self.nonlinearity
+        )
+        return d_x, (d_h,), with_biases(p, {"weight_ih": d_weight_ih, "weight_hh": d_weight_hh}, d_bias)
+
+
+class RNNCell(_RNN, Cell):
     """One step of the recurrence, `h_t = phi(W x_t + b_W + U h_{t-1} + b_U)`.
 
     Args:
@@ -108,60 +125,10 @@ class RNNCell(Parameters):
         self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
         self.nonlinearity = checks.choice("nonlinearity", nonlinearity, NONLINEARITIES)
         self.dtype = as_float_dtype(dtype)
-        shapes = {"weight_ih": (hidden_size, input_size), "weight_hh": (hidden_size, hidden_size)}
-        shapes |= {"bias_ih": (hidden_size,), "bias_hh": (hidden_size,)} if bias else {}
-        self.parameters = initial_parameters(shapes, hidden_size, self.dtype, seed)
-
-    def forward(self, x, state=None):
-        """Take one step.
-
-        Args:
-            x: input, (B, D), or (D,) unbatched.
-            state: h_{t-1}, (B, H) or (H,); zeros if left out.
-
-        Returns:
-            The next state, (B, H) or (H,).
-
-        Raises:
-            TypeError, ValueError: an array of another dtype or shape.
-        """
-        x = as_array("input", x, self.dtype)
-        checks.step(x, self.input_size)
-        state_shape = (*x.shape[:-1], self.hidden_size)
-        state = np.zeros(state_shape, self.dtype) if state is None else as_array("state", state, self.dtype)
-        checks.shape("state", state, state_shape)
-        p = self.parameters
-        steps, h = np.array(np.atleast_2d(x)[None]), np.atleast_2d(state)    # (1, B, D), (B, H)  a sequence of one step
-        states = run(steps, h, p["weight_ih"], p["weight_hh"], summed_bias(p), self.nonlinearity)
-        self._saved = steps, states, x.shape, state_shape
-        return states[1].reshape(state_shape).copy()
-
-    def backward(self, d_state):
-        """Backpropagate through the last `forward`.
-
-        Args:
-            d_state: dL/dh_t, shaped like the state that `forward` returned.
-
-        Returns:
-            d_x, d_h, and a dict of parameter gradients.
-
-        Raises:
-            RuntimeError: no `forward` before.
-            TypeError, ValueError: an array of another dtype or shape.
-        """
-        x, states, x_shape, state_shape = saved_by_forward(self)
-        d_state = as_array("d_state", d_state, self.dtype)
-        checks.shape("d_state", d_state, state_shape)
-        p = self.parameters
-        d_output = d_state.reshape(states[1:].shape)
-        d_x, d_h, d_weight_ih, d_weight_hh, d_bias = run_backward(
-            d_output, np.zeros_like(states[0]), x, states, p["weight_ih"], p["weight_hh"], self.nonlinearity
-        )
-        grads = {"weight_ih": d_weight_ih, "weight_hh": d_weight_hh, "bias_ih": d_bias, "bias_hh": d_bias.copy()}
-        return d_x.reshape(x_shape), d_h.reshape(state_shape), {name: grads[name] for name in p}
+        self.parameters = initial_parameters(self._shapes(input_size), hidden_size, self.dtype, seed)
 
 
-class RNN(Stack):
+class RNN(_RNN, Stack):
     """A stack of recurrent layers, one or two directions: the NumPy twin of `torch.nn.RNN`.
 
     Args:
@@ -184,9 +151,3 @@ class RNN(Stack):
         self.nonlinearity = checks.choice("nonlinearity", nonlinearity, NONLINEARITIES)
         super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional,
                          dtype=dtype, seed=seed)
-
-    def _run(self, x, h0, weight_ih, weight_hh, bias):
-        return run(x, h0, weight_ih, weight_hh, bias, self.nonlinearity)
-
-    def _run_backward(self, d_output, d_h_n, x, states, weight_ih, weight_hh, bias):
-        return run_backward(d_output, d_h_n, x, states, weight_ih, weight_hh, self.nonlinearity)

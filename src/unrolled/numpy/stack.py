@@ -1,7 +1,13 @@
 """What every NumPy layer shares: named parameters, stacking, two directions, the layouts torch knows.
 
-A layer that inherits from `Stack` brings its equations as `_run` and `_run_backward`, one layer and one direction at
-a time; nothing in this file knows what a cell computes.
+A model brings its equations, one layer and one direction at a time, and its cell is the same on one step:
+
+    _shapes(width)                               names and shapes of the parameters that read inputs of this width
+    _run(x, state, p)                            output (T, B, H), final state, and what the next line needs
+    _run_backward(d_output, d_state, saved, p)   d_x, d_state, and the parameters' gradients by name
+
+where x is (T, B, width), states are tuples, (h,) or (h, c), of (B, H) arrays, and p holds the parameters by name.
+Nothing in this file knows what a cell computes.
 
 Letters: T steps, B batch, D input_size, H hidden_size, L num_layers, N directions.
 """
@@ -37,6 +43,69 @@ class Parameters:
         self.parameters, self.dtype = arrays, np.dtype(dtypes[0])
         self._saved = None
 
+    state_names = ("h",)                                                 # an LSTM carries two arrays, h and c
+
+    def _states(self, name, given, shape):
+        """A state as a tuple of arrays: zeros for None, one array or, with two names, a pair of them."""
+        if given is None:
+            return tuple(np.zeros(shape, self.dtype) for _ in self.state_names)
+        parts = {}
+        for part, value in checks.states(name, given, self.state_names).items():
+            parts[part] = as_array(part, value, self.dtype)
+            checks.shape(part, value, shape)
+        return tuple(parts.values())
+
+    def _as_given(self, states):
+        """The way back: the array itself, or the pair."""
+        return states[0] if len(states) == 1 else tuple(states)
+
+
+class Cell(Parameters):
+    """One step: a sequence of length 1, run by the equations of the layer."""
+
+    def forward(self, x, state=None):
+        """Take one step.
+
+        Args:
+            x: input, (B, D), or (D,) unbatched.
+            state: h_{t-1}, (B, H) or (H,), for an LSTM the pair (h_{t-1}, c_{t-1}); zeros if left out.
+
+        Returns:
+            The next state, like `state`.
+
+        Raises:
+            TypeError, ValueError: an array of another dtype or shape.
+        """
+        x = as_array("input", x, self.dtype)
+        checks.step(x, self.input_size)
+        shape = (*x.shape[:-1], self.hidden_size)
+        state = [np.atleast_2d(part) for part in self._states("state", state, shape)]            # (B, H) each
+        steps = np.array(np.atleast_2d(x)[None])                         # (1, B, D)  ours: the caller may reuse x
+        _, state, saved = self._run(steps, tuple(state), self.parameters)
+        self._saved = saved, x.shape, shape
+        return self._as_given([part.reshape(shape).copy() for part in state])
+
+    def backward(self, d_state):
+        """Backpropagate through the last `forward`.
+
+        Args:
+            d_state: dL/d state, like the state that `forward` returned.
+
+        Returns:
+            d_x, dL/d state of the step before, and a dict of parameter gradients.
+
+        Raises:
+            RuntimeError: no `forward` before.
+            TypeError, ValueError: an array of another dtype or shape.
+        """
+        saved, x_shape, shape = saved_by_forward(self)
+        d_state = checks.given("d_state", d_state)
+        d_state = tuple(np.atleast_2d(part).copy() for part in self._states("d_state", d_state, shape))
+        d_output = np.zeros_like(d_state[0])[None]                       # (1, B, H)  the output is the state itself
+        d_x, d_state, grads = self._run_backward(d_output, d_state, saved, self.parameters)
+        grads = {name: grads[name] for name in self.parameters}
+        return d_x.reshape(x_shape), self._as_given([part.reshape(shape) for part in d_state]), grads
+
 
 class Stack(Parameters):
     """`num_layers` layers in one or two directions, each run by `_run` and `_run_backward`."""
@@ -53,10 +122,7 @@ class Stack(Parameters):
         shapes = {}
         for layer, suffix in self._directions():
             width = input_size if layer == 0 else hidden_size * (1 + bidirectional)
-            shapes["weight_ih" + suffix] = hidden_size, width
-            shapes["weight_hh" + suffix] = hidden_size, hidden_size
-            if bias:
-                shapes["bias_ih" + suffix] = shapes["bias_hh" + suffix] = (hidden_size,)
+            shapes |= {name + suffix: shape for name, shape in self._shapes(width).items()}
         self.parameters = initial_parameters(shapes, hidden_size, self.dtype, self.rng)
 
     def _directions(self):
@@ -66,97 +132,94 @@ class Stack(Parameters):
             if self.bidirectional:
                 yield layer, f"_l{layer}_reverse"
 
-    def _weights(self, suffix):
-        p = self.parameters
-        return p["weight_ih" + suffix], p["weight_hh" + suffix], summed_bias(p, suffix)
+    def _of_direction(self, suffix):
+        """One direction's parameters without their suffix."""
+        return {name: self.parameters[name + suffix] for name in self._shapes(1)}
 
     def forward(self, x, state=None):
         """Run the stack over a batch of sequences.
 
         Args:
             x: inputs, (T, B, D); (B, T, D) if batch_first; (T, D) unbatched.
-            state: h_0 of each layer and direction, (L·N, B, H), or (L·N, H) unbatched; zeros if left out.
+            state: h_0 of each layer and direction, (L·N, B, H), or (L·N, H) unbatched, for an LSTM the pair
+                (h_0, c_0); zeros if left out.
 
         Returns:
-            output: the last layer's states, (T, B, N·H), (B, T, N·H) or (T, N·H).
-            h_n: the final state of each layer and direction, (L·N, B, H) or (L·N, H).
+            output: the last layer's states h, (T, B, N·H), (B, T, N·H) or (T, N·H).
+            h_n: the final state of each layer and direction, like `state`; for an LSTM the pair (h_n, c_n).
 
         Raises:
             TypeError, ValueError: an array of another dtype or shape, or of no steps or no sequences.
         """
         x = as_array("input", x, self.dtype)
         batched, T, B = checks.sequence(x, self.input_size, self.batch_first)
-        names = list(self._directions())
-        state_shape = (len(names), B, self.hidden_size) if batched else (len(names), self.hidden_size)
-        state = np.zeros(state_shape, self.dtype) if state is None else as_array("state", state, self.dtype)
-        checks.shape("state", state, state_shape)
+        names, H = list(self._directions()), self.hidden_size
+        state_shape = (len(names), B, H) if batched else (len(names), H)
+        state = [part.reshape(len(names), B, H) for part in self._states("state", state, state_shape)]
 
         layer_input = np.array(self._time_major(x, batched), order="C")  # (T, B, D)  ours: the caller may reuse x
-        h0 = state.reshape(len(names), B, self.hidden_size)
-        saved = {"batched": batched, "runs": [], "masks": []}
-        outputs, h_n = [], np.empty_like(h0)
+        runs, masks, outputs, final = [], [], [], [np.empty_like(part) for part in state]
         for k, (layer, suffix) in enumerate(names):
             reverse = suffix.endswith("reverse")
             steps = layer_input[::-1] if reverse else layer_input        # the other direction: time flipped
-            states = self._run(steps, h0[k], *self._weights(suffix))
-            saved["runs"].append((steps, states))
-            h_n[k] = states[-1]
-            outputs.append(states[:0:-1] if reverse else states[1:])     # (T, B, H) each
+            output, last, saved = self._run(steps, tuple(part[k] for part in state), self._of_direction(suffix))
+            runs.append(saved)
+            for part, value in zip(final, last):
+                part[k] = value
+            outputs.append(output[::-1] if reverse else output)          # (T, B, H) each
             if len(outputs) == 1 + self.bidirectional:
                 output = np.concatenate(outputs, axis=-1)                # (T, B, N·H)
                 outputs = []
                 if layer < self.num_layers - 1:
                     mask = self._dropout_mask(output.shape)
-                    saved["masks"].append(mask)
+                    masks.append(mask)
                     layer_input = output if mask is None else output * mask
-        self._saved = saved
-        return np.ascontiguousarray(self._time_major(output, batched, back=True)), h_n.reshape(state_shape)
+        self._saved = runs, masks, batched, T, B
+        final = [part.reshape(state_shape) for part in final]
+        return np.ascontiguousarray(self._time_major(output, batched, back=True)), self._as_given(final)
 
     def backward(self, d_output, d_state=None):
         """Backpropagate through the last `forward`.
 
         Args:
             d_output: dL/d output, shaped like `output`.
-            d_state: dL/d h_n, shaped like `h_n`; zeros if left out.
+            d_state: dL/d h_n, like `h_n`; zeros if left out.
 
         Returns:
-            d_x and dL/dh_0, shaped like `x` and `state`, and a dict of parameter gradients.
+            d_x and dL/d state, shaped like `x` and `state`, and a dict of parameter gradients.
 
         Raises:
             RuntimeError: no `forward` before.
             TypeError, ValueError: an array of another dtype or shape.
         """
-        saved = saved_by_forward(self)
-        names, batched = list(self._directions()), saved["batched"]
-        T, B, _ = saved["runs"][0][0].shape
-        H, N = self.hidden_size, 1 + self.bidirectional
+        runs, masks, batched, T, B = saved_by_forward(self)
+        names, H, N = list(self._directions()), self.hidden_size, 1 + self.bidirectional
         d_output = as_array("d_output", d_output, self.dtype)
         expected = ((B, T, N * H) if self.batch_first else (T, B, N * H)) if batched else (T, N * H)
         checks.shape("d_output", d_output, expected)
         state_shape = (len(names), B, H) if batched else (len(names), H)
-        d_state = np.zeros(state_shape, self.dtype) if d_state is None else as_array("d_state", d_state, self.dtype)
-        checks.shape("d_state", d_state, state_shape)
+        d_final = [part.reshape(len(names), B, H) for part in self._states("d_state", d_state, state_shape)]
 
         d_layer = self._time_major(d_output, batched)                    # (T, B, N·H)  dL/d output of the layer
-        d_h_n = d_state.reshape(len(names), B, H)
-        d_h0, grads, d_inputs = np.empty_like(d_h_n), {}, []
+        d_first, grads, d_inputs = [np.empty_like(part) for part in d_final], {}, []
         for k, (layer, suffix) in reversed(list(enumerate(names))):
             reverse = suffix.endswith("reverse")
-            steps, states = saved["runs"][k]
             d_states = d_layer[::-1, :, H:] if reverse else d_layer[:, :, :H]
-            d_steps, d_h0[k], d_weight_ih, d_weight_hh, d_bias = self._run_backward(
-                d_states, d_h_n[k], steps, states, *self._weights(suffix)
+            d_steps, d_start, d_parameters = self._run_backward(
+                d_states, tuple(part[k] for part in d_final), runs[k], self._of_direction(suffix)
             )
-            grads["weight_ih" + suffix], grads["weight_hh" + suffix] = d_weight_ih, d_weight_hh
-            if self.bias:                                                # a sum of two biases: each gets its gradient
-                grads["bias_ih" + suffix], grads["bias_hh" + suffix] = d_bias, d_bias.copy()
+            for part, value in zip(d_first, d_start):
+                part[k] = value
+            grads |= {name + suffix: value for name, value in d_parameters.items()}
             d_inputs.append(d_steps[::-1] if reverse else d_steps)
             if len(d_inputs) == N:
                 d_layer, d_inputs = sum(d_inputs), []                    # both directions read the same input
-                if layer > 0 and (mask := saved["masks"][layer - 1]) is not None:
+                if layer > 0 and (mask := masks[layer - 1]) is not None:
                     d_layer = d_layer * mask
         grads = {name: grads[name] for name in self.parameters}
-        return np.ascontiguousarray(self._time_major(d_layer, batched, back=True)), d_h0.reshape(state_shape), grads
+        d_first = [part.reshape(state_shape) for part in d_first]
+        d_x = np.ascontiguousarray(self._time_major(d_layer, batched, back=True))
+        return d_x, self._as_given(d_first), grads
 
     def _time_major(self, array, batched, back=False):
         """A view as (T, B, ·) of whatever layout the caller uses; `back` returns to it."""
@@ -178,9 +241,30 @@ def initial_parameters(shapes, hidden_size, dtype, seed):
     return {name: rng.uniform(-bound, bound, shape).astype(dtype) for name, shape in shapes.items()}
 
 
-def summed_bias(parameters, suffix=""):
+def sigmoid(a, out=None):
+    """σ(a) = ½ tanh(½a) + ½: unlike exp(-a), it cannot overflow."""
+    out = np.multiply(a, 0.5, out=out)
+    np.tanh(out, out=out)
+    out *= 0.5
+    out += 0.5
+    return out
+
+
+def weight_shapes(width, hidden_size, blocks, bias):
+    """The parameters of torch's recurrent layers: one block of H rows a gate, gates stacked."""
+    rows = blocks * hidden_size
+    shapes = {"weight_ih": (rows, width), "weight_hh": (rows, hidden_size)}
+    return shapes | ({"bias_ih": (rows,), "bias_hh": (rows,)} if bias else {})
+
+
+def summed_bias(p):
     """b_W + b_U: two vectors in torch's layout, one in the equation; 0 for a layer without."""
-    return parameters["bias_ih" + suffix] + parameters["bias_hh" + suffix] if "bias_ih" + suffix in parameters else 0
+    return p["bias_ih"] + p["bias_hh"] if "bias_ih" in p else 0
+
+
+def with_biases(p, grads, d_bias):
+    """Add the gradient of each of two biases that enter as a sum: it is that of the sum."""
+    return grads | ({"bias_ih": d_bias, "bias_hh": d_bias.copy()} if "bias_ih" in p else {})
 
 
 def as_float_dtype(dtype):
