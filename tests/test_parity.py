@@ -16,7 +16,7 @@ from unrolled.numpy import rnn
 from unrolled.parity import TOLERANCE, compare, relative_error
 
 PARAMETERS = {"weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"}
-EVERYTHING = {"output", "h_n", "d_input", "d_state"} | PARAMETERS
+EVERYTHING = {"output", "h_n", "d_input", "d_h_0"} | PARAMETERS
 
 
 def compare_with_library(ours, state=True, **options):
@@ -37,7 +37,7 @@ def test_a_layer_equals_the_library_in_everything():
 
 
 def test_without_an_initial_state_there_is_no_gradient_of_it():
-    assert set(compare_with_library(unrolled.numpy.RNN(3, 4), state=False)) == EVERYTHING - {"d_state"}
+    assert set(compare_with_library(unrolled.numpy.RNN(3, 4), state=False)) == EVERYTHING - {"d_h_0"}
 
 
 def test_a_cell_has_one_result():
@@ -46,7 +46,7 @@ def test_a_cell_has_one_result():
         ours = module.RNNCell(3, 4, dtype=np.float64 if module is unrolled.numpy else torch.float64)
         errors = compare(ours, nn.RNNCell(3, 4, dtype=torch.float64), x, h)
         names = {"weight_ih", "weight_hh", "bias_ih", "bias_hh"}
-        assert set(errors) == {"h_n", "d_input", "d_state"} | names
+        assert set(errors) == {"h_n", "d_input", "d_h_0"} | names
         assert not wrong(errors)
 
 

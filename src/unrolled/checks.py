@@ -16,6 +16,15 @@ def positive_int(name, value):
     return int(value)
 
 
+def proj_size(value, hidden_size):
+    """Return `value`; raise unless it is 0, for none, or a whole number below `hidden_size`."""
+    if value != 0 or isinstance(value, bool):
+        positive_int("proj_size", value)
+    if value >= hidden_size:
+        raise ValueError(f"proj_size must be below hidden_size {hidden_size}, got {value}")
+    return int(value)
+
+
 def probability(name, value):
     """Return `value` as a float; raise unless it lies in [0, 1]."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):

@@ -1,13 +1,16 @@
 """Proof by machine that two layers are the same function, with the same derivatives.
 
-Both get the same weights, inputs and initial states, and the same random dL/d output and dL/d h_n, so that one
+Both get the same weights, inputs and initial states, and the same random dL/d output and dL/d final state, so that one
 backward pass exercises every gradient at once. Errors are relative: the largest absolute difference of a tensor over
 the largest absolute value of the library's.
 """
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn.utils.rnn import PackedSequence
+
+from unrolled.torch.stack import Stack
 
 TOLERANCE = {"float64": 1e-12, "float32": 2e-6}
 
@@ -20,12 +23,12 @@ def compare(ours, library, x, state=None, seed=0):
         library: a layer or cell of `torch.nn`.
         x: input as the library takes it: a tensor, or a `PackedSequence` for a torch layer; each layer gets it on its
             own device.
-        state: initial state, or None.
-        seed: of the random dL/d output and dL/d h_n.
+        state: initial state, or None; the pair (h_0, c_0) for an LSTM.
+        seed: of the random dL/d output and dL/d final state.
 
     Returns:
-        The relative error of each result by name: "output", "h_n", "d_input", "d_state" and the library's parameter
-        names; a cell has no "output", its state is "h_n".
+        The relative error of each result by name: "output", "h_n", "d_input", "d_h_0", the library's parameter names,
+        and for an LSTM "c_n" and "d_c_0"; a cell has no "output", its state is "h_n".
 
     Raises:
         TypeError: a `PackedSequence` for a NumPy layer.
@@ -57,29 +60,45 @@ def _run_torch(layer, x, state, upstream):
     device = next(layer.parameters()).device
     x = x.to(device)
     leaf = (x.data if packed else x).detach().clone().requires_grad_()
-    state = None if state is None else state.detach().to(device, copy=True).requires_grad_()
-    results = layer(x._replace(data=leaf) if packed else leaf, state)
-    cell = isinstance(results, torch.Tensor)
-    output, h_n = (None, results) if cell else results
-    output = output.data if packed else output
-    heads = [tensor for tensor in (output, h_n) if tensor is not None]
+    given = [part.detach().to(device, copy=True).requires_grad_() for part in _parts(state)]
+    results = layer(x._replace(data=leaf) if packed else leaf, _like(state, given))
+    output, final = results if isinstance(layer, nn.RNNBase | Stack) else (None, results)
+    heads = _named(output.data if packed else output, _parts(final))
     layer.zero_grad()
-    torch.autograd.backward(heads, [_random(head, upstream) for head in heads])
-    named = {"output": output, "h_n": h_n, "d_input": leaf.grad, "d_state": None if state is None else state.grad}
+    torch.autograd.backward(list(heads.values()), [_random(head, upstream) for head in heads.values()])
+    named = heads | {"d_input": leaf.grad} | dict(zip(("d_h_0", "d_c_0"), (part.grad for part in given)))
     named |= {name: parameter.grad for name, parameter in layer.named_parameters()}
-    return {name: value.detach().cpu().numpy() for name, value in named.items() if value is not None}
+    return {name: value.detach().cpu().numpy() for name, value in named.items()}
 
 
 def _run_numpy(layer, x, state, upstream):
     if isinstance(x, PackedSequence):
         raise TypeError("input of a NumPy layer must be a tensor, got PackedSequence")
-    results = layer.forward(x.detach().numpy(), None if state is None else state.detach().numpy())
-    heads = (results,) if isinstance(results, np.ndarray) else results
-    d_input, d_state, grads = layer.backward(*(_random(torch.from_numpy(head), upstream).numpy() for head in heads))
-    named = dict(zip(("output", "h_n") if len(heads) == 2 else ("h_n",), heads)) | {"d_input": d_input}
+    results = layer.forward(x.detach().numpy(), _like(state, [part.detach().numpy() for part in _parts(state)]))
+    output, final = results if hasattr(layer, "num_layers") else (None, results)
+    heads = _named(output, _parts(final))
+    d_heads = {name: _random(torch.from_numpy(head), upstream).numpy() for name, head in heads.items()}
+    d_output = [d_heads.pop("output")] if output is not None else []
+    d_input, d_state, grads = layer.backward(*d_output, _like(final, list(d_heads.values())))
+    named = heads | {"d_input": d_input}
     if state is not None:
-        named["d_state"] = d_state
+        named |= dict(zip(("d_h_0", "d_c_0"), _parts(d_state)))
     return named | grads
+
+
+def _parts(state):
+    """A state as a list: of nothing, of one array, of two."""
+    return [] if state is None else list(state) if isinstance(state, tuple) else [state]
+
+
+def _like(state, parts):
+    """The way back, in the form of `state`."""
+    return None if state is None else tuple(parts) if isinstance(state, tuple) else parts[0]
+
+
+def _named(output, final):
+    heads = {} if output is None else {"output": output}
+    return heads | dict(zip(("h_n", "c_n"), final))
 
 
 def _random(like, generator):

@@ -145,7 +145,7 @@ def measured():
     return defaultdict(lambda: defaultdict(float)), Counter()
 
 
-COLUMNS = {"output": "output", "h_n": "final_state", "d_input": "input_gradients", "d_state": "input_gradients"}
+COLUMNS = {"output": "output", "h_n": "final_state", "d_input": "input_gradients", "d_h_0": "input_gradients"}
 
 
 @pytest.mark.parametrize(("row", "configuration"), list(cases()))

@@ -1,5 +1,7 @@
 """`torch.nn.RNN` and `torch.nn.RNNCell` with two additions: they say what runs, and they refuse TF32 unless asked.
 
+`lstm.py` and `gru.py` beside it do the same for the other layers, with what is defined here.
+
 On an NVIDIA GPU PyTorch hands a recurrent layer to cuDNN, and since Ampere cuDNN rounds float32 inputs of a product to
 TF32's ten bits of mantissa by default, which would drown any proof of equality. On a CPU PyTorch falls back to its own
 kernels; `describe` reports which.
@@ -53,15 +55,16 @@ class Described(Module):
     """Adds `describe`, `allow_tf32` and arrays in `load_state_dict` to a layer of `torch.nn`."""
 
     allow_tf32 = False
+    state_names = ("h",)
 
     def forward(self, x, state=None):
         """As the layer of `torch.nn`; a wrong input raises the same errors as `unrolled.torch`."""
-        self._check(x, state)
+        (check_call if isinstance(self, nn.RNNBase) else check_cell_call)(self, x, state)
         if self.allow_tf32:
             return super().forward(x, state)
         with whole_float32():
             results = super().forward(x, state)
-        if isinstance(results, tuple):                     # a layer; a cell is never cuDNN's
+        if isinstance(self, nn.RNNBase):                   # a cell is never cuDNN's
             whole_float32_backward(results[0].data if isinstance(results[0], PackedSequence) else results[0])
         return results
 
@@ -101,9 +104,6 @@ class RNN(Described, nn.RNN):
                          device=device, dtype=dtype)
         self.allow_tf32 = checks.flag("allow_tf32", allow_tf32)
 
-    def _check(self, x, state):
-        check_call(self, x, state)
-
 
 class RNNCell(Described, nn.RNNCell):
     """`torch.nn.RNNCell`, with `describe()` and clear errors."""
@@ -113,6 +113,3 @@ class RNNCell(Described, nn.RNNCell):
         checks.choice("nonlinearity", nonlinearity, ("tanh", "relu"))
         check_dtype(dtype)
         super().__init__(input_size, hidden_size, bias, nonlinearity, device, dtype)
-
-    def _check(self, x, state):
-        check_cell_call(self, x, state)

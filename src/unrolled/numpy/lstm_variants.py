@@ -1,11 +1,11 @@
 """Variants of the LSTM in NumPy, forward and backward: other gates, peepholes, layer norm, in any combination.
 
-    a_t = n_W * LN(W x_t) + b_W + n_U * LN(U h_{t-1}) + b_U          layer norm: LN and gains n; without it, a_t as ever
-    i_t = σ(a_i + p_i * c_{t-1})                                     peepholes: p, one weight a unit; without them, p = 0
-    f_t = σ(a_f + p_f * c_{t-1}),  or 1,  or 1 - i_t                 forget gate: True, False (1997), "coupled"
+    a_t = n_W * LN(W x_t) + b_W + n_U * LN(U h_{t-1}) + b_U     layer norm with gains n; else a_t as ever
+    i_t = σ(a_i + p_i * c_{t-1})                                peepholes, one p a unit; else p = 0
+    f_t = σ(a_f + p_f * c_{t-1}),  or 1,  or 1 - i_t            forget gate: True, False (1997), "coupled"
     g_t = tanh(a_g)
     c_t = f_t * c_{t-1} + i_t * g_t
-    o_t = σ(a_o + p_o * c_t)                                         this one sees the cell as it is now
+    o_t = σ(a_o + p_o * c_t)                                    this one sees the cell as it is now
     h_t = o_t * tanh(m_t),  m_t = n_c * LN(c_t) + b_c,  or c_t
 
 LN(v) = (v - mean v) / sqrt(var v + 1e-5) over a row, with the biased variance. Each option adds its terms to the

@@ -7,15 +7,14 @@ Letters: T steps, B batch, D input_size, H hidden_size, L num_layers, N directio
 
 import torch
 import torch.nn.functional as F
-from torch import nn
 
 from unrolled import checks
-from unrolled.torch.stack import Module, Stack, check_cell_call, check_dtype, initialise
+from unrolled.torch.stack import Cell, Stack, check_cell_call, weight_shapes
 
 NONLINEARITIES = {"tanh": torch.tanh, "relu": torch.relu}
 
 
-class RNNCell(Module):
+class RNNCell(Cell):
     """One step of the recurrence: the twin of `torch.nn.RNNCell`.
 
     Args:
@@ -29,17 +28,12 @@ class RNNCell(Module):
     """
 
     def __init__(self, input_size, hidden_size, bias=True, nonlinearity="tanh", device=None, dtype=None):
-        super().__init__()
-        checks.cell(input_size, hidden_size, bias)
-        self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
         self.nonlinearity = checks.choice("nonlinearity", nonlinearity, NONLINEARITIES)
-        check_dtype(dtype)
-        options = {"device": device, "dtype": dtype}
-        self.weight_ih = nn.Parameter(torch.empty(hidden_size, input_size, **options))
-        self.weight_hh = nn.Parameter(torch.empty(hidden_size, hidden_size, **options))
-        self.bias_ih = nn.Parameter(torch.empty(hidden_size, **options)) if bias else None
-        self.bias_hh = nn.Parameter(torch.empty(hidden_size, **options)) if bias else None
-        initialise(self)
+        super().__init__(input_size, hidden_size, bias, device, dtype)
+
+    def shapes(self, width):
+        """Names and shapes of the parameters."""
+        return weight_shapes(width, self.hidden_size, 1, self.bias)
 
     def forward(self, x, state=None):
         """Take one step.
@@ -84,6 +78,10 @@ class RNN(Stack):
         self.nonlinearity = checks.choice("nonlinearity", nonlinearity, NONLINEARITIES)
         super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, device, dtype)
 
-    def step(self, drive, h, weight_hh, bias_hh):
+    def shapes(self, width):
+        """Names and shapes of one direction's parameters."""
+        return weight_shapes(width, self.hidden_size, 1, self.bias)
+
+    def step(self, drive, h, p):
         """h_t from W x_t + b_W, (B, H), and h_{t-1}, (B, H)."""
-        return NONLINEARITIES[self.nonlinearity](drive + F.linear(h, weight_hh, bias_hh))
+        return NONLINEARITIES[self.nonlinearity](drive + F.linear(h, p["weight_hh"], p.get("bias_hh")))

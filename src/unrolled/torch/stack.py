@@ -5,6 +5,8 @@ A layer that inherits from `Stack` brings its equations as `step`; nothing in th
 Letters: T steps, B batch, D input_size, H hidden_size, L num_layers, N directions.
 """
 
+import inspect
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -29,8 +31,41 @@ class Module(nn.Module):
         return super().load_state_dict(tensors, strict, assign)
 
 
+class Cell(Module):
+    """One step: the parameters that the model's `shapes` names, without a suffix."""
+
+    state_names = ("h",)
+    shown = ("bias",)                                                 # options that repr names
+
+    def __init__(self, input_size, hidden_size, bias, device, dtype):
+        super().__init__()
+        checks.cell(input_size, hidden_size, bias)
+        self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
+        check_dtype(dtype)
+        for name in () if bias else ("bias_ih", "bias_hh"):
+            self.register_parameter(name, None)                       # there, and None, as in torch.nn
+        for name, shape in self.shapes(input_size).items():
+            self.register_parameter(name, nn.Parameter(torch.empty(shape, device=device, dtype=dtype)))
+        initialise(self)
+
+    def extra_repr(self):
+        return described(self, *self.shown)
+
+
 class Stack(Module):
-    """`num_layers` layers in one or two directions over padded or packed sequences, each a loop over `step`."""
+    """`num_layers` layers in one or two directions over padded or packed sequences, each a loop over `step`.
+
+    A model brings its equations, nothing else here knows what a cell computes:
+
+        shapes(width)            names and shapes of the parameters that read inputs of this width
+        drive(rows, p)           the input's part of every step at once, (rows, D) to (rows, ·); W x + b_W if left alone
+        step(drive_t, state, p)  the next state from that and the last one, (B, H), or for an LSTM the pair (h, c)
+
+    where p holds one direction's parameters by name.
+    """
+
+    state_names = ("h",)
+    shown = "num_layers", "bias", "batch_first", "dropout", "bidirectional"              # options that repr names
 
     def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
                  bidirectional=False, device=None, dtype=None):
@@ -41,10 +76,8 @@ class Stack(Module):
         self.dropout = dropout
         check_dtype(dtype)
         for layer, suffix in self._directions():
-            width = input_size if layer == 0 else hidden_size * (1 + bidirectional)
-            shapes = {"weight_ih": (hidden_size, width), "weight_hh": (hidden_size, hidden_size)}
-            shapes |= {"bias_ih": (hidden_size,), "bias_hh": (hidden_size,)} if bias else {}
-            for name, shape in shapes.items():
+            width = input_size if layer == 0 else state_widths(self)[0] * (1 + bidirectional)
+            for name, shape in self.shapes(width).items():
                 self.register_parameter(name + suffix, nn.Parameter(torch.empty(shape, device=device, dtype=dtype)))
         initialise(self)
 
@@ -55,16 +88,21 @@ class Stack(Module):
             if self.bidirectional:
                 yield layer, f"_l{layer}_reverse"
 
+    def drive(self, rows, p):
+        """W x_t + b_W for all steps at once, (rows, D) to (rows, G·H)."""
+        return F.linear(rows, p["weight_ih"], p.get("bias_ih"))
+
     def forward(self, x, state=None):
         """Run the stack over a batch of sequences.
 
         Args:
             x: inputs, (T, B, D); (B, T, D) if batch_first; (T, D) unbatched; or a `PackedSequence`.
-            state: h_0 of each layer and direction, (L·N, B, H), or (L·N, H) unbatched; zeros if left out.
+            state: h_0 of each layer and direction, (L·N, B, H), or (L·N, H) unbatched, for an LSTM the pair
+                (h_0, c_0); zeros if left out.
 
         Returns:
-            output: the last layer's states, (T, B, N·H), (B, T, N·H) or (T, N·H); packed if `x` was.
-            h_n: the state after each sequence's last step, (L·N, B, H) or (L·N, H).
+            output: the last layer's states h, (T, B, N·H), (B, T, N·H) or (T, N·H); packed if `x` was.
+            h_n: the state after each sequence's last step, like `state`; for an LSTM the pair (h_n, c_n).
 
         Raises:
             TypeError, ValueError: not a tensor, or one of another dtype, device or shape, or of no steps or sequences.
@@ -72,52 +110,59 @@ class Stack(Module):
         rows, sizes, batched, state = check_call(self, x, state)
         packed = x if isinstance(x, PackedSequence) else None
         names, B = list(self._directions()), sizes[0]
-        state = state.reshape(len(names), B, self.hidden_size)
+        state = each(lambda part: part.reshape(len(names), B, -1), state)
         if packed is not None and packed.sorted_indices is not None:
-            state = state[:, packed.sorted_indices]               # the pack is sorted by length; states must follow
+            state = each(lambda part: part[:, packed.sorted_indices], state)   # the pack is sorted by length
 
-        outputs, h_n = [], []
-        for (layer, suffix), h in zip(names, state):
-            output, h = self._run(rows, sizes, h, suffix)
+        outputs, final = [], []
+        for k, (layer, suffix) in enumerate(names):
+            p = {name: getattr(self, name + suffix) for name in self.shapes(1)}
+            start = each(lambda part: part[k], state)                          # noqa: B023 — used at once
+            output, last = self._run(rows, sizes, start, p, suffix.endswith("reverse"))
             outputs.append(output)
-            h_n.append(h)
+            final.append(last)
             if len(outputs) == 1 + self.bidirectional:
-                rows, outputs = torch.cat(outputs, dim=-1), []    # (rows, N·H)  what the next layer reads
+                rows, outputs = torch.cat(outputs, dim=-1), []                 # (rows, N·H)  what the next layer reads
                 if layer < self.num_layers - 1:
                     rows = F.dropout(rows, self.dropout, self.training)
-        h_n = torch.stack(h_n)                                    # (L·N, B, H)
+        final = each(lambda *parts: torch.stack(parts), *final)                # (L·N, B, H)
 
         if packed is not None:
             if packed.unsorted_indices is not None:
-                h_n = h_n[:, packed.unsorted_indices]
-            return packed._replace(data=rows), h_n
+                final = each(lambda part: part[:, packed.unsorted_indices], final)
+            return packed._replace(data=rows), final
         if not batched:
-            return rows, h_n[:, 0]
+            return rows, each(lambda part: part[:, 0], final)
         output = rows.reshape(len(sizes), B, -1)
-        return (output.transpose(0, 1) if self.batch_first else output), h_n
+        return (output.transpose(0, 1) if self.batch_first else output), final
 
-    def _run(self, rows, sizes, h, suffix):
-        """One layer, one direction: (rows, D or N·H) and h_0 (B, H) to all states (rows, H) and the last (B, H).
+    def _run(self, rows, sizes, state, p, reverse):
+        """One layer, one direction: (rows, D or N·H) and (B, H) to all states (rows, H) and the last (B, H).
 
         Step t holds the `sizes[t]` sequences that are longer than t, longest first, so the others simply keep the
         state they ended with. Read from the end, each sequence joins at its own last step. Padding never enters.
         """
-        drive = F.linear(rows, getattr(self, "weight_ih" + suffix), getattr(self, "bias_ih" + suffix, None))
-        steps = drive.split(sizes)                                # T × (sizes[t], H)  the input's part, all at once
-        recurrent = getattr(self, "weight_hh" + suffix), getattr(self, "bias_hh" + suffix, None)
-        reverse = suffix.endswith("reverse")
-        states = []
+        steps, states = self.drive(rows, p).split(sizes), []          # T × (sizes[t], G·H)
         for drive_t in reversed(steps) if reverse else steps:
             n = len(drive_t)
-            h_t = self.step(drive_t, h[:n], *recurrent)           # (n, H)
-            h = h_t if n == len(h) else torch.cat([h_t, h[n:]])   # (B, H)
-            states.append(h_t)
-        return torch.cat(states[::-1] if reverse else states), h
+            new = self.step(drive_t, each(lambda part: part[:n], state), p)                    # noqa: B023
+            if n < sizes[0]:
+                state = each(lambda part, kept: torch.cat([part, kept[n:]]), new, state)       # noqa: B023
+            else:
+                state = new
+            states.append(new[0] if isinstance(new, tuple) else new)  # (n, H)
+        return torch.cat(states[::-1] if reverse else states), state
 
     def extra_repr(self):
-        shown = {"num_layers": 1, "bias": True, "batch_first": False, "dropout": 0.0, "bidirectional": False}
-        changed = [f", {name}={getattr(self, name)}" for name, usual in shown.items() if getattr(self, name) != usual]
-        return f"{self.input_size}, {self.hidden_size}" + "".join(changed)
+        return described(self, *self.shown)
+
+
+def described(module, *names):
+    """The sizes, and those options that are not the usual ones."""
+    usual = inspect.signature(type(module)).parameters
+    changed = [f", {name}={getattr(module, name)!r}" for name in names
+               if name not in usual or getattr(module, name) != usual[name].default]
+    return f"{module.input_size}, {module.hidden_size}" + "".join(changed)
 
 
 def initialise(module):
@@ -127,11 +172,38 @@ def initialise(module):
         nn.init.uniform_(parameter, -bound, bound)
 
 
+def run_whole(run, rows, sizes, state, p, reverse):
+    """Call a fused `run(x, state, p)`, which takes (T, B, D), in place of `Stack._run`; all sizes are equal here."""
+    x = rows.reshape(len(sizes), sizes[0], -1)
+    output, last = run(x.flip(0) if reverse else x, state if isinstance(state, tuple) else (state,), p)
+    output = output.flip(0) if reverse else output
+    return output.reshape(len(rows), -1), last if isinstance(state, tuple) else last[0]
+
+
+def each(function, state, *others):
+    """Apply to the state or, for an LSTM, to each of its pair."""
+    return tuple(map(function, state, *others)) if isinstance(state, tuple) else function(state, *others)
+
+
+def weight_shapes(width, hidden_size, blocks, bias, state_width=None):
+    """The parameters of torch's recurrent layers: one block of H rows a gate, gates stacked."""
+    rows = blocks * hidden_size
+    shapes = {"weight_ih": (rows, width), "weight_hh": (rows, state_width or hidden_size)}
+    return shapes | ({"bias_ih": (rows,), "bias_hh": (rows,)} if bias else {})
+
+
+def state_widths(layer):
+    """The width of each part of a layer's state; an LSTM with `proj_size` has an h narrower than its c."""
+    h, *others = (layer.hidden_size for _ in layer.state_names)
+    return getattr(layer, "proj_size", 0) or h, *others
+
+
 def check_call(layer, x, state):
     """Check what a recurrent layer, ours or `torch.nn`'s, is called with.
 
     Args:
-        layer: has `input_size`, `hidden_size`, `num_layers`, `bidirectional`, `batch_first`, `weight_ih_l0`.
+        layer: has `input_size`, `hidden_size`, `num_layers`, `bidirectional`, `batch_first`, `weight_ih_l0`,
+            `state_names`.
         x, state: as in `Stack.forward`.
 
     Returns:
@@ -152,15 +224,16 @@ def check_call(layer, x, state):
         x = x.transpose(0, 1) if batched and layer.batch_first else x
         rows, sizes = x.reshape(T * B, layer.input_size), [B] * T           # (T·B, D)
     stacked = layer.num_layers * (1 + layer.bidirectional)
-    shape = (stacked, sizes[0], layer.hidden_size) if batched else (stacked, layer.hidden_size)
-    return rows, sizes, batched, check_state("state", state, shape, like)
+    shapes = [(stacked, sizes[0], width) if batched else (stacked, width) for width in state_widths(layer)]
+    return rows, sizes, batched, check_state("state", state, layer.state_names, shapes, like)
 
 
 def check_cell_call(cell, x, state):
     """Check what a cell is called with, and return its state, zeros if None."""
     check_tensor("input", x, cell.weight_ih)
     checks.step(x, cell.input_size)
-    return check_state("state", state, (*x.shape[:-1], cell.hidden_size), cell.weight_ih)
+    shapes = [(*x.shape[:-1], cell.hidden_size)] * len(cell.state_names)
+    return check_state("state", state, cell.state_names, shapes, cell.weight_ih)
 
 
 def check_dtype(dtype):
@@ -179,10 +252,14 @@ def check_tensor(name, value, like):
         raise ValueError(f"{name} must be on {like.device}, like the parameters, got {value.device}")
 
 
-def check_state(name, value, shape, like):
-    """Return `value`, or zeros if it is None; raise unless it fits."""
+def check_state(name, value, parts, shapes, like):
+    """Return `value`, or zeros if it is None; raise unless it fits: one tensor, or a pair if there are two parts."""
     if value is None:
-        return like.new_zeros(shape)
-    check_tensor(name, value, like)
-    checks.shape(name, value, shape)
-    return value
+        tensors = tuple(like.new_zeros(shape) for shape in shapes)
+    else:
+        named = checks.states(name, value, parts)
+        for (part, tensor), shape in zip(named.items(), shapes):
+            check_tensor(part, tensor, like)
+            checks.shape(part, tensor, shape)
+        tensors = tuple(named.values())
+    return tensors if len(parts) > 1 else tensors[0]
