@@ -13,6 +13,9 @@ DRAWINGS = {
     "unrolled, 5 steps": lambda: diagrams.unrolled_graph(5),
     "backward": lambda: diagrams.backward_graph(4),
     "task shapes": diagrams.task_shapes,
+    "LSTM": diagrams.lstm_cell,
+    "LSTM of 1997": lambda: diagrams.lstm_cell(forget_gate=False),
+    "LSTM with peepholes": lambda: diagrams.lstm_cell(peephole=True),
 }
 
 
@@ -38,6 +41,30 @@ def test_the_unrolled_graph_draws_each_step_and_the_folded_cell(steps):
     for t in ["t", *range(1, steps + 1)]:
         assert all(labels.count(f"{letter}{t}") == 1 for letter in "xhy")
     assert labels.count("U") == labels.count("V") == labels.count("W") == steps + 1
+
+
+def widths(svg):
+    return [float(node.get("stroke-width")) for node in svg.iter(f"{SVG}path")]
+
+
+@pytest.mark.parametrize("forget_gate", [True, False])
+def test_the_path_of_an_lstm_cell_is_the_thickest_line_and_meets_what_the_equation_says(forget_gate):
+    svg = parse(diagrams.lstm_cell(forget_gate=forget_gate))
+    labels = ["".join(node.itertext()) for node in svg.iter(f"{SVG}text")]
+    height = {"".join(node.itertext()): float(node.get("y")) for node in svg.iter(f"{SVG}text")}["ct"] - 5
+    thickest = [node for node in svg.iter(f"{SVG}path") if float(node.get("stroke-width")) == max(widths(svg))]
+    assert all(f",{height:.0f}" in node.get("d") for node in thickest)
+    on_path = [node for node in svg.iter(f"{SVG}circle") if float(node.get("cy")) == height and node.get("stroke")]
+    assert len(on_path) == 1 + forget_gate                     # c_t = f * c_{t-1} + …, or c_{t-1} + …
+    assert len(thickest) == 1 + len(on_path)
+    assert labels.count("σ") == 2 + forget_gate
+    assert labels.count("forget") == forget_gate
+
+
+@pytest.mark.parametrize(("peephole", "lines"), [(True, 3), (False, 0)])
+def test_peepholes_are_one_dashed_line_a_gate(peephole, lines):
+    paths = parse(diagrams.lstm_cell(peephole=peephole)).iter(f"{SVG}path")
+    assert sum(node.get("stroke-dasharray") is not None for node in paths) == lines
 
 
 def test_the_front_page_shows_the_drawing_that_the_code_draws():

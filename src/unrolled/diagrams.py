@@ -4,11 +4,12 @@ State flows from left to right, inputs enter from below, outputs leave at the to
 is thicker than the others. Ink is dark on nothing, so that a page can show a drawing on white and, inverted, on black.
 """
 
-from unrolled.plots import BLUE, VERMILLION
+from unrolled.plots import BLUE, GATES, VERMILLION
 
 INK = "#222222"
 PALE = "#5A5A5A"
 CELL = 46                                                   # side of a cell's box; every distance follows from it
+SIGN = 12                                                   # radius of a circle with an operation in it
 
 
 class Drawing:
@@ -50,6 +51,27 @@ class Drawing:
         self.parts.append(f'<path d="{d}" fill="none" stroke="{color}" stroke-width="{width}"{dash}/>')
         corners = " ".join(f"{x:.1f},{y:.1f}" for x, y in (end, left, right))
         self.parts.append(f'<polygon points="{corners}" fill="{color}"/>')
+
+    def line(self, *points, color=INK, width=1.5, dashed=False):
+        """A line through the points, without a head."""
+        dash = ' stroke-dasharray="5 4"' if dashed else ""
+        corners = " L".join(f"{x},{y}" for x, y in points)
+        self.parts.append(f'<path d="M{corners}" fill="none" stroke="{color}" stroke-width="{width}"{dash} '
+                          'stroke-linejoin="round"/>')
+
+    def bend(self, *points, color=INK, width=1.5, dashed=False):
+        """An arrow through the points: straight pieces, the head at the last."""
+        self.path("M" + " L".join(f"{x},{y}" for x, y in points), points[-2], points[-1], color, width, dashed)
+
+    def operation(self, x, y, sign, color=INK):
+        """What happens entry by entry, × or +, in a small circle."""
+        self.parts.append(f'<circle cx="{x}" cy="{y}" r="{SIGN}" fill="{color}" fill-opacity="0.16" stroke="{color}" '
+                          'stroke-width="1.8"/>')
+        self.text(x, y + 6, f" {sign}", color=color, size=18)
+
+    def joint(self, x, y, color=INK):
+        """A dot where one line leaves another."""
+        self.parts.append(f'<circle cx="{x}" cy="{y}" r="3.5" fill="{color}"/>')
 
     def svg(self):
         """The drawing, ready to display in a notebook."""
@@ -131,6 +153,63 @@ def task_shapes():
             if t in answers:
                 drawing.arrow(x, y - side / 2, x, y - 43, VERMILLION)
                 drawing.text(x, y - 49, "y", size=13)
+    return drawing.svg()
+
+
+def lstm_cell(forget_gate=True, peephole=False):
+    """One step of an LSTM: the cell along the top, the state along the bottom, the gates between them.
+
+    Args:
+        forget_gate: False draws the cell of 1997, whose path from c_{t-1} to c_t has nothing on it but the sum.
+        peephole: draw the gates' own view of the cell, dashed.
+    """
+    drawing = Drawing(560, 330, "One step of an LSTM" if forget_gate else "One step of an LSTM without a forget gate")
+    top, middle, gates, bottom, side = 62, 136, 208, 272, 40
+    at = {"forget": 140, "input": 226, "candidate": 308, "output": 392}
+    if not forget_gate:
+        del at["forget"]
+    write, show = (at["input"] + at["candidate"]) // 2, 466
+    drawing.line((62, bottom), (at["output"], bottom), width=2.6)
+    drawing.bend((80, 308), (80, bottom + 2))
+    for name, x in at.items():
+        drawing.bend((x, bottom), (x, gates + side / 2))
+        drawing.joint(x, bottom)
+        drawing.box(x, gates, " tanh" if name == "candidate" else " σ", GATES[name], side)
+        drawing.text(x + 27, gates + 5, name[0] if name != "candidate" else "g", "start", GATES[name], 17)
+        drawing.text(x, bottom + 20, f" {name}", color=GATES[name], size=13)
+    stops = [at["forget"], write] if forget_gate else [write]
+    for begin, end in zip([62, *(x + SIGN for x in stops)], [x - SIGN for x in stops]):
+        drawing.line((begin, top), (end, top), width=6)
+    drawing.bend((write + SIGN, top), (510, top), width=6)
+    if forget_gate:
+        drawing.bend((at["forget"], gates - side / 2), (at["forget"], top + SIGN), color=GATES["forget"], width=2)
+        drawing.operation(at["forget"], top, "×", GATES["forget"])
+    for name, direction in (("input", -1), ("candidate", 1)):
+        drawing.bend((at[name], gates - side / 2), (at[name], middle), (write + direction * SIGN, middle),
+                     color=GATES[name], width=2)
+    drawing.operation(write, middle, "×")
+    drawing.bend((write, middle - SIGN), (write, top + SIGN), width=2)
+    drawing.operation(write, top, "+")
+    drawing.joint(show, top)
+    drawing.line((show, top), (show, 102))
+    drawing.text(show, 115, " tanh", size=13)
+    drawing.bend((show, 121), (show, gates - 34 - SIGN))
+    drawing.bend((at["output"], gates - side / 2), (at["output"], gates - 34), (show - SIGN, gates - 34),
+                 color=GATES["output"], width=2)
+    drawing.operation(show, gates - 34, "×", GATES["output"])
+    drawing.bend((show, gates - 34 + SIGN), (show, bottom), (510, bottom), width=2.6)
+    if peephole:
+        for name in at.keys() - {"candidate"}:
+            x, y = at[name] - 12, gates - side / 2
+            source = x if name == "output" else 96             # the output gate sees c_t, the others c_{t-1}
+            drawing.joint(source, top, PALE)
+            corners = dict.fromkeys([(source, top), (source, y - 22), (x, y - 22), (x, y)])
+            drawing.bend(*corners, color=PALE, dashed=True)
+    drawing.text(40, top + 5, "c_t−1", size=17)
+    drawing.text(40, bottom + 5, "h_t−1", size=17)
+    drawing.text(532, top + 5, "c_t", size=17)
+    drawing.text(532, bottom + 5, "h_t", size=17)
+    drawing.text(80, 324, "x_t", size=17)
     return drawing.svg()
 
 
