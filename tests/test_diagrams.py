@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from unrolled import diagrams
+from unrolled.plots import GATES
 
 SVG = "{http://www.w3.org/2000/svg}"
 DRAWINGS = {
@@ -16,6 +17,8 @@ DRAWINGS = {
     "LSTM": diagrams.lstm_cell,
     "LSTM of 1997": lambda: diagrams.lstm_cell(forget_gate=False),
     "LSTM with peepholes": lambda: diagrams.lstm_cell(peephole=True),
+    "GRU": diagrams.gru_cell,
+    "GRU, reset before": lambda: diagrams.gru_cell(reset_after=False),
 }
 
 
@@ -65,6 +68,19 @@ def test_the_path_of_an_lstm_cell_is_the_thickest_line_and_meets_what_the_equati
 def test_peepholes_are_one_dashed_line_a_gate(peephole, lines):
     paths = parse(diagrams.lstm_cell(peephole=peephole)).iter(f"{SVG}path")
     assert sum(node.get("stroke-dasharray") is not None for node in paths) == lines
+
+
+@pytest.mark.parametrize("reset_after", [True, False])
+def test_the_resets_of_a_gru_differ_in_the_order_of_matrix_and_gate(reset_after):
+    svg = parse(diagrams.gru_cell(reset_after))
+    labels = {"".join(node.itertext()): float(node.get("x")) for node in svg.iter(f"{SVG}text")}
+    gate = min(float(node.get("cx")) for node in svg.iter(f"{SVG}circle") if node.get("stroke") == GATES["reset"])
+    assert (labels["U"] < gate) == reset_after
+
+
+def test_the_state_of_a_gru_has_the_thickest_line():
+    widths = [float(node.get("stroke-width")) for node in parse(diagrams.gru_cell()).iter(f"{SVG}path")]
+    assert widths.count(max(widths)) == 3                       # to the gate, to the sum, to h_t
 
 
 def test_the_front_page_shows_the_drawing_that_the_code_draws():
