@@ -1,7 +1,5 @@
 """Weights in the layouts of three libraries: torch's state_dict, which is ours, Keras's and ONNX's.
 
-::
-
     one layer           torch, unrolled             Keras                        ONNX
     input weights       weight_ih   (G·H, D)        kernel            (D, G·H)   W  (N, G·H, D)
     recurrent weights   weight_hh   (G·H, H)        recurrent_kernel  (H, G·H)   R  (N, G·H, H)

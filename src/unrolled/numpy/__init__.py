@@ -2,6 +2,7 @@
 
 from unrolled.numpy.gru import GRU, GRUCell
 from unrolled.numpy.lstm import LSTM, LSTMCell
+from unrolled.numpy.minimal import MinGRU, MinLSTM
 from unrolled.numpy.rnn import RNN, RNNCell
 
-__all__ = ["GRU", "GRUCell", "LSTM", "LSTMCell", "RNN", "RNNCell"]
+__all__ = ["GRU", "GRUCell", "LSTM", "LSTMCell", "MinGRU", "MinLSTM", "RNN", "RNNCell"]
