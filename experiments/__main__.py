@@ -1,0 +1,83 @@
+"""Run an experiment on Dask, with as many processes as this machine has cores, or on any cluster.
+
+    python -m experiments long-memory               which model still solves which task at which lag
+    python -m experiments tuning                    the learning rates that it uses: which are best
+    python -m experiments long-memory --record      and put the result where the chapters read it
+
+Every finished run is kept at once. Whatever stops an experiment, the same command goes on where it was, and the file it
+writes in the end is the same, byte for byte, as if nothing had happened.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from tools.origin import ROOT
+
+from experiments import long_memory
+from experiments.sweep import Journal, SweepError, sweep, write
+from unrolled.long_memory import run
+
+EXPERIMENTS = {                                 # the runs, and what is printed of their rows
+    "long-memory": (long_memory.long_memory, long_memory.table),
+    "tuning": (long_memory.tuning, long_memory.tuning_table),
+}
+RESULTS = ROOT / "experiments/results"
+BUILD = ROOT / "_build/experiments"
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(prog="python -m experiments", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("experiment", choices=EXPERIMENTS)
+    parser.add_argument("--scheduler", metavar="ADDRESS",
+                        help="a Dask scheduler such as tcp://10.0.0.1:8786; its workers need the package `unrolled`")
+    parser.add_argument("--workers", type=_positive, metavar="N",
+                        help="processes on this machine, one thread each (one a core)")
+    parser.add_argument("--fresh", action="store_true", help="forget what an earlier run of this has kept")
+    parser.add_argument("--record", action="store_true", help="write the result to experiments/results/")
+    parser.add_argument("--small", action="store_true", help="a few short runs of everything, to see that it works")
+    parser.add_argument("--folder", type=Path, default=BUILD, metavar="PATH",
+                        help="where journal and result lie (_build/experiments)")
+    options = parser.parse_args(arguments)
+    if options.record and options.small:
+        parser.error("--record is for the whole experiment, --small is not")
+    if options.scheduler and options.workers:
+        parser.error("--workers is for this machine; a scheduler has its own")
+
+    make, table = EXPERIMENTS[options.experiment]
+    title = options.experiment + "-small" * options.small
+    runs = make(options.small)
+    try:
+        journal = Journal(options.folder, title, runs)
+        if options.fresh:
+            journal.clear()
+        if kept := len(journal.read()):
+            print(f"Going on: {kept} of {len(runs)} runs are kept.", file=sys.stderr)
+        done, failed = sweep(run, runs, journal, options.scheduler, options.workers or os.cpu_count())
+        if failed:
+            print(f"\n{len(failed)} of {len(runs)} runs failed; the others are kept. The same command tries again:",
+                  *(f"  {name}: {why}" for name, why in failed.items()), sep="\n", file=sys.stderr)
+            return 1
+        path = RESULTS / f"{title}.json" if options.record else options.folder / f"{title}.json"
+        result = write(path, runs, done)
+    except KeyboardInterrupt:
+        print("\nStopped. What is finished is kept, the same command goes on.", file=sys.stderr)
+        return 130
+    except (SweepError, OSError) as error:
+        print(f"{title}: {error}", file=sys.stderr)
+        return 1
+    print(*table(result["rows"]), sep="\n")
+    print(f"\nWritten: {path.relative_to(ROOT) if path.is_relative_to(ROOT) else path}")
+    return 0
+
+
+def _positive(text):
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

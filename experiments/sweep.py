@@ -1,0 +1,190 @@
+"""Many independent runs on Dask, each kept as soon as it is finished.
+
+The client alone writes: one line a run into a journal, flushed to the disk before the next result is looked at. A sweep
+that was killed goes on with the runs that the journal lacks, on whatever cluster there is now. A result depends on
+nothing but its run's arguments, so neither the order nor the number of the workers can be seen in the rows.
+"""
+
+import contextlib
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import sys
+from pathlib import Path
+
+import cloudpickle
+from distributed import Client, LocalCluster, as_completed
+from tools import origin
+from tqdm import tqdm
+
+import unrolled
+
+PACKAGES = "torch", "numpy"                     # whose versions decide the digits
+# The code that decides them, below src/unrolled.
+CODE = "long_memory.py", "checks.py", "gradients.py", "training.py", "data/tasks.py", "torch/*.py"
+SOURCES = tuple(f"src/unrolled/{pattern}" for pattern in CODE)
+RETRIES = 2
+
+
+class SweepError(Exception):
+    """The sweep cannot go on; the message is for the person at the terminal."""
+
+
+def sweep(function, runs, journal, address=None, workers=1):
+    """Do every run that the journal lacks.
+
+    Args:
+        function: called with one run's arguments, on a worker, which needs the package `unrolled` and not this folder;
+            returns a dict that JSON can hold.
+        runs: a list of dicts of arguments, no two equal.
+        journal: a `Journal`.
+        address: of a Dask scheduler; without one, a cluster of this machine is started, and stopped at the end.
+        workers: how many processes that one has, of one thread each.
+
+    Returns:
+        Results by run (as `name` spells it), and for each run that failed although it was tried again, its error.
+
+    Raises:
+        SweepError: there is no scheduler at `address`, or it has no worker.
+    """
+    done = journal.read()
+    missing = [run for run in runs if name(run) not in done]
+    failed = {}
+    if missing:
+        with client_of(address, workers) as client:
+            # Workers elsewhere have no `experiments` and no `tools` to import: send these functions whole.
+            for module in (sys.modules[__name__], origin):
+                cloudpickle.register_pickle_by_value(module)
+            expected = software()
+            futures = {}
+            for run in missing:
+                key = f"{journal.path.stem} {name(run)}"
+                futures[client.submit(work, function, run, expected, key=key, retries=RETRIES)] = run
+            with tqdm(total=len(runs), initial=len(runs) - len(missing), unit="run", smoothing=0) as progress:
+                for future in as_completed(futures):
+                    run = futures[future]
+                    if future.status == "finished":
+                        done[name(run)] = journal.append(run, future.result())
+                    else:
+                        failed[name(run)] = reason(future)
+                        progress.write(f"FAILED {name(run)}: {failed[name(run)]}", file=sys.stderr)
+                    progress.update()
+    return done, failed
+
+
+@contextlib.contextmanager
+def client_of(address, workers):
+    """A client of the scheduler at `address`, or of a cluster of this machine that ends with it."""
+    if address is None:
+        with (
+            LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
+            Client(cluster) as client,
+        ):
+            yield client
+        return
+    try:
+        client = Client(address, timeout="10s")
+    except (OSError, ValueError) as error:
+        raise SweepError(f"there is no Dask scheduler at {address}: {error}") from error
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=30)
+        except TimeoutError as error:
+            raise SweepError(f"the scheduler at {address} has had no worker for 30 seconds") from error
+        yield client
+
+
+def work(function, run, expected):
+    """On a worker: one run, if this worker would compute the same as the others."""
+    found = software()
+    if found != expected:
+        wrong = ", ".join(f"{key} {found[key]} for {expected[key]}" for key in expected if found[key] != expected[key])
+        raise RuntimeError(f"the worker has other software than the client: {wrong}")
+    return {"device": origin.processor(), "row": function(**run)}
+
+
+def software():
+    """What must be the same for two results to belong together: versions, and the code that computes them."""
+    digest, package = hashlib.sha256(), Path(unrolled.__file__).parent
+    for path in sorted(path for pattern in CODE for path in package.glob(pattern)):
+        digest.update(path.read_bytes())
+    versions = {name: importlib.metadata.version(name) for name in PACKAGES}
+    return {"python": platform.python_version()} | versions | {"code": digest.hexdigest()[:12]}
+
+
+def name(run):
+    """A run in words: its arguments in their order."""
+    return ", ".join(f"{key} {value}" for key, value in run.items())
+
+
+def reason(future):
+    """Why a run failed, in one line."""
+    if future.status != "error":
+        return f"{future.status}: the scheduler has gone"
+    error = future.exception()
+    return f"{type(error).__name__}: {error}".splitlines()[0]
+
+
+class Journal:
+    """The finished runs of one configuration: a file of JSON lines, named after what computes them.
+
+    Args:
+        folder: where it lies; made if there is none.
+        title: how its name begins.
+        runs: the configuration. Other runs, other versions and other code have a journal of their own.
+    """
+
+    def __init__(self, folder, title, runs):
+        fingerprint = hashlib.sha256(json.dumps([software(), runs]).encode()).hexdigest()[:12]
+        self.path = Path(folder) / f"{title}-{fingerprint}.jsonl"
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+
+    def read(self):
+        """Entries by the run's name; a line that a kill cut off is cut away, so that the next one starts afresh."""
+        if not self.path.exists():
+            return {}
+        whole, _, torn = self.path.read_bytes().rpartition(b"\n")
+        if torn:
+            os.truncate(self.path, len(whole) + bool(whole))
+        entries = map(json.loads, whole.splitlines())
+        return {entry.pop("run"): entry for entry in entries}
+
+    def append(self, run, entry):
+        """Put one entry on the disk, and return it."""
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"run": name(run)} | entry, ensure_ascii=False) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        return entry
+
+    def clear(self):
+        """Forget everything."""
+        self.path.unlink(missing_ok=True)
+
+
+def write(path, runs, done):
+    """Write origin and rows, in the order of `runs`, in one step: whoever reads sees the old file or the new one.
+
+    Returns:
+        What was written, as a dict.
+    """
+    entries = [done[name(run)] for run in runs]
+    head = origin.origin(*PACKAGES, paths=SOURCES)
+    head["device"] = " and ".join(sorted({entry["device"] for entry in entries}))
+    rows = [entry["row"] for entry in entries]
+    path = Path(path).resolve()                                     # a link stays a link
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with draft.open("w", encoding="utf-8") as file:
+            lines = ",\n".join("    " + json.dumps(row, ensure_ascii=False) for row in rows)      # a run a line
+            file.write(json.dumps(head, indent=2, ensure_ascii=False).removesuffix("\n}"))
+            file.write(f',\n  "rows": [\n{lines}\n  ]\n}}\n')
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+    return head | {"rows": rows}
