@@ -6,9 +6,9 @@ from itertools import product
 from unrolled.long_memory import LEARNING_RATES, MODELS, TASKS, UPDATES
 from unrolled.training import SEEDS
 
-LAGS = 10, 30, 100, 300
-GRID = 0.003, 0.01, 0.03
-TUNING_LAGS = 30, 100
+LAGS = 10, 20, 50, 100, 200
+GRID = 0.003, 0.01, 0.03, 0.1
+TUNING_LAGS = 20, 50
 TUNING_SEED = 99                # none of SEEDS: a model is not scored on the seed its learning rate was chosen for
 
 

@@ -33,7 +33,7 @@ from unrolled.training import seed_everything
 
 HIDDEN_SIZE = 32
 BATCH = 32                      # new sequences at every update
-UPDATES = 1500                  # at most
+UPDATES = 1000                  # at most
 EVERY = 25                      # updates between two looks at the evaluation set
 EVALUATION = 256                # sequences, the same for all models and seeds
 START = 20                      # the update whose loss tells whether two runs began alike
