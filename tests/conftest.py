@@ -29,9 +29,11 @@ class Backend:
         self.dtype_prefix = "" if name == "numpy" else "torch."
 
     def array(self, values):
-        """A NumPy array as this backend takes it; anything else as it is."""
+        """A NumPy array, or a tuple of them, as this backend takes it; anything else as it is."""
         import torch
 
+        if isinstance(values, tuple):
+            return tuple(map(self.array, values))
         return torch.from_numpy(values) if isinstance(values, np.ndarray) and self.name != "numpy" else values
 
     def make(self, kind, *sizes, seed=0, **options):
@@ -53,15 +55,24 @@ class Backend:
 
     def run(self, layer, *arguments):
         """The same without a graph, and with NumPy results."""
-        results = self.call(layer, *arguments)
-        results = results if isinstance(results, tuple) else (results,)
-        arrays = tuple(result if self.name == "numpy" else result.detach().numpy() for result in results)
-        return arrays if len(arrays) > 1 else arrays[0]
+
+        def arrays(results):
+            if isinstance(results, tuple):
+                return tuple(map(arrays, results))
+            return results if self.name == "numpy" else results.detach().numpy()
+
+        return arrays(self.call(layer, *arguments))
 
 
 @pytest.fixture(scope="session", params=["numpy", "torch", "cudnn"])
 def backend(request):
     return Backend(request.param)
+
+
+@pytest.fixture(scope="session")
+def backend_named():
+    """A backend by its name, for tests that run in some of them."""
+    return Backend
 
 
 @pytest.fixture(scope="session")
