@@ -7,24 +7,22 @@ the largest absolute value of the library's.
 
 import numpy as np
 import torch
-from torch import nn
 from torch.nn.utils.rnn import PackedSequence
-
-from unrolled.torch.stack import Stack
 
 TOLERANCE = {"float64": 1e-12, "float32": 2e-6}
 
 
-def compare(ours, library, x, state=None, seed=0):
+def compare(ours, library, x, state=None, seed=0, error=None):
     """Run two layers side by side, forward and backward.
 
     Args:
         ours: a layer of `unrolled.numpy`, `unrolled.torch` or `unrolled.cudnn`; it is given the library's weights.
         library: a layer or cell of `torch.nn`.
-        x: input as the library takes it: a tensor, or a `PackedSequence` for a torch layer; each layer gets it on its
-            own device.
+        x: input as the library takes it: a tensor, or a `PackedSequence` for a torch layer; each layer gets it, and the
+            state, on its own device and in its own dtype.
         state: initial state, or None; the pair (h_0, c_0) for an LSTM.
         seed: of the random dL/d output and dL/d final state.
+        error: a function of an array, what was expected, and a name; `relative_error` if left out.
 
     Returns:
         The relative error of each result by name: "output", "h_n", "d_input", "d_h_0", the library's parameter names,
@@ -42,7 +40,7 @@ def compare(ours, library, x, state=None, seed=0):
     got = run(ours, x, state, upstream)
     if got.keys() != expected.keys():
         raise ValueError(f"expected results {sorted(expected)}, got {sorted(got)}")
-    return {name: relative_error(got[name], expected[name], name) for name in expected}
+    return {name: (error or relative_error)(got[name], expected[name], name) for name in expected}
 
 
 def relative_error(got, expected, name="array"):
@@ -55,20 +53,27 @@ def relative_error(got, expected, name="array"):
     return difference / scale if scale > 0 and np.isfinite(difference) else float("inf")
 
 
+def rms_error(got, expected, name="array"):
+    """The root mean square of got - expected over that of expected: rounding on the whole, not at its worst."""
+    if got.shape != expected.shape:
+        raise ValueError(f"{name} must have shape {expected.shape}, got {got.shape}")
+    return float(np.sqrt(np.mean((got - expected) ** 2) / np.mean(np.square(expected))))
+
+
 def _run_torch(layer, x, state, upstream):
     packed = isinstance(x, PackedSequence)
-    device = next(layer.parameters()).device
-    x = x.to(device)
+    like = next(layer.parameters())
+    x = x.to(like)
     leaf = (x.data if packed else x).detach().clone().requires_grad_()
-    given = [part.detach().to(device, copy=True).requires_grad_() for part in _parts(state)]
+    given = [part.detach().to(like, copy=True).requires_grad_() for part in _parts(state)]
     results = layer(x._replace(data=leaf) if packed else leaf, _like(state, given))
-    output, final = results if isinstance(layer, nn.RNNBase | Stack) else (None, results)
+    output, final = results if hasattr(layer, "num_layers") else (None, results)
     heads = _named(output.data if packed else output, _parts(final))
     layer.zero_grad()
     torch.autograd.backward(list(heads.values()), [_random(head, upstream) for head in heads.values()])
     named = heads | {"d_input": leaf.grad} | dict(zip(("d_h_0", "d_c_0"), (part.grad for part in given)))
     named |= {name: parameter.grad for name, parameter in layer.named_parameters()}
-    return {name: value.detach().cpu().numpy() for name, value in named.items()}
+    return {name: _array(value.detach().cpu()) for name, value in named.items()}
 
 
 def _run_numpy(layer, x, state, upstream):
@@ -101,5 +106,10 @@ def _named(output, final):
     return heads | dict(zip(("h_n", "c_n"), final))
 
 
+def _array(tensor):
+    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()      # NumPy has no bfloat16
+
+
 def _random(like, generator):
-    return torch.randn(like.shape, generator=generator, dtype=like.dtype).to(like.device)
+    # In eight bits, so that a layer in half precision gets the very numbers its reference in float64 gets.
+    return torch.randn(like.shape, generator=generator).bfloat16().to(like)
