@@ -2,12 +2,12 @@
 
     σ(a) = ½ tanh(½a) + ½,   so with the halves folded into W, U and b one tanh serves all four gates.
 
-What makes it fast, in the order of what it buys (`python -m benchmarks.ladder` measures each):
+What makes it fast (`python -m benchmarks.ladder` measures what each of these buys):
 
     one product for all gates, and one for the inputs of all steps
-    what the backward pass can know beforehand is computed for all steps at once: the loop only multiplies and adds
     the gradients of W and U as one product each, after the loop
-    every result lands in memory that exists already, and views into it are made outside the loops
+    what the backward pass can know beforehand is computed for all steps at once: its loop only multiplies and adds
+    every result lands in memory that exists already, each gate's block in one piece, and views are made once
 
 Letters: T steps, B batch, D input_size, H hidden_size. No options: `unrolled.numpy.LSTM(fused=True)` checks them.
 """
@@ -78,16 +78,18 @@ def run_backward(d_output, d_state, saved, p):
     # Every derivative is dc_t or dh_t times something known by now. That something, for all steps at once:
     local = np.empty((T, B, 5, H), gates.dtype)
     by_i, by_f, by_g, by_o, by_c = np.moveaxis(local, 2, 0)
-    slope = np.empty_like(tanh_c)                         # (T, B, H)
-    one = np.array(1, gates.dtype)
-    for gate, partner, result in (i, g, by_i), (f, c[:-1], by_f), (o, tanh_c, by_o):
-        np.subtract(one, gate, out=slope)
-        slope *= gate                                     # σ' = σ (1 - σ)
-        np.multiply(slope, partner, out=result)
-    for value, partner, result in (g, i, by_g), (tanh_c, o, by_c):
-        np.multiply(value, value, out=slope)
-        np.subtract(one, slope, out=slope)                # tanh' = 1 - tanh^2
-        np.multiply(slope, partner, out=result)
+    one, part, rest = np.array(1, gates.dtype), i * g, np.empty_like(tanh_c)       # (T, B, H)
+    np.subtract(one, i, out=rest)
+    np.multiply(part, rest, out=by_i)                     # g i (1 - i)
+    part *= g
+    np.subtract(i, part, out=by_g)                        # i (1 - g^2)
+    np.multiply(f, c[:-1], out=part)
+    np.subtract(one, f, out=rest)
+    np.multiply(part, rest, out=by_f)                     # c_{t-1} f (1 - f)
+    np.subtract(one, o, out=rest)
+    np.multiply(h[1:], rest, out=by_o)                    # tanh(c_t) o (1 - o), since h = o tanh(c)
+    np.multiply(h[1:], tanh_c, out=part)
+    np.subtract(o, part, out=by_c)                        # o (1 - tanh(c_t)^2)
 
     d_h, d_c = np.array(d_state[0]), np.array(d_state[1])
     d_h_blocks, d_c_blocks = d_h[:, None], d_c[:, None]   # (B, 1, H)  each block of a step meets the same dh_t, dc_t
