@@ -172,6 +172,8 @@ def node(kind, layer, inputs, outputs):
         attributes["activations"] = [layer.nonlinearity.capitalize()] * N
     if kind == "GRU":
         attributes["linear_before_reset"] = int(layer.reset_after)
+    if kind == "LSTM":
+        attributes["input_forget"] = int(layer.forget_gate == "coupled")
     element = {"float32": TensorProto.FLOAT, "float64": TensorProto.DOUBLE}[str(layer.dtype)]
     info = [onnx.helper.make_tensor_value_info(name, TensorProto.INT32 if name == "sequence_lens" else element, None)
             for name in (*filter(None, inputs), *outputs)]
@@ -253,6 +255,36 @@ def test_onnxruntime_computes_what_ours_computes(close, variant, bias, bidirecti
 def test_onnx_inputs_come_back_as_they_were(stack, peephole):
     layer = make(**stack, **({"peephole": peephole} if stack["kind"] == "LSTM" else {}))
     assert_equal(from_onnx(to_onnx(layer.state_dict(), stack["kind"]), stack["kind"]), layer.state_dict())
+
+
+def with_a_forget_gate(layer, bias):
+    """The weights of an LSTM of three blocks, i, g, o, in the four of an ordinary one; f reads nothing but its bias."""
+    found = {}
+    for name, array in layer.state_dict().items():
+        rows = 1 if name.startswith("weight_peephole") else layer.hidden_size
+        forget = np.full((rows, *array.shape[1:]), bias if name.startswith("bias_ih") else 0, array.dtype)
+        found[name] = np.concatenate([array[:rows], forget, array[rows:]])
+    return found
+
+
+@DIRECTIONS
+@pytest.mark.parametrize("peephole", [False, True], ids=["no peephole", "peephole"])
+def test_the_lstm_of_1997_is_that_of_onnx_with_a_forget_gate_stuck_at_1(close, bidirectional, peephole):
+    layer = make("LSTM", forget_gate=False, bidirectional=bidirectional, peephole=peephole)
+    nodes = to_onnx(with_a_forget_gate(layer, bias=1000), "LSTM")                        # 1 / (1 + exp(-1000)) is 1
+    x, state = normal(T, B, D), initial_state(layer)
+    for got, value in zip(flat(*layer.forward(x, state)), run_onnx(reference, "LSTM", layer, x, state, nodes)):
+        close(got, value)
+
+
+@DIRECTIONS
+@pytest.mark.parametrize("peephole", [False, True], ids=["no peephole", "peephole"])
+def test_the_coupled_lstm_is_that_of_onnxruntime_with_input_forget(close, bidirectional, peephole):
+    layer = make("LSTM", forget_gate="coupled", bidirectional=bidirectional, peephole=peephole, dtype=np.float32)
+    nodes = to_onnx(with_a_forget_gate(layer, bias=0), "LSTM")                           # its forget rows are not read
+    x, state = normal(T, B, D).astype(np.float32), initial_state(layer)
+    for got, value in zip(flat(*layer.forward(x, state)), run_onnx(runtime, "LSTM", layer, x, state, nodes)):
+        close(got, value, 2e-6)
 
 
 @pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
