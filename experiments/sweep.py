@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 import cloudpickle
+import dask
 from distributed import Client, LocalCluster, as_completed
 from tools import origin
 from tqdm import tqdm
@@ -54,14 +55,11 @@ def sweep(function, runs, journal, address=None, workers=1):
     failed = {}
     if missing:
         with client_of(address, workers) as client:
-            # Workers elsewhere have no `experiments` and no `tools` to import: send these functions whole.
-            for module in (sys.modules[__name__], origin):
-                cloudpickle.register_pickle_by_value(module)
-            expected = software()
+            work = on_worker(function)
             futures = {}
             for run in missing:
                 key = f"{journal.path.stem} {name(run)}"
-                futures[client.submit(work, function, run, expected, key=key, retries=RETRIES)] = run
+                futures[client.submit(work, run, key=key, retries=RETRIES)] = run
             with tqdm(total=len(runs), initial=len(runs) - len(missing), unit="run", smoothing=0) as progress:
                 for future in as_completed(futures):
                     run = futures[future]
@@ -78,8 +76,11 @@ def sweep(function, runs, journal, address=None, workers=1):
 def client_of(address, workers):
     """A client of the scheduler at `address`, or of a cluster of this machine that ends with it."""
     if address is None:
+        # Port 0 is any free one; no address would be 8787, and a warning where that is taken. Saturation 1: no run
+        # waits at a worker that is busy, so none is blamed if that worker dies.
         with (
-            LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
+            dask.config.set({"distributed.scheduler.worker-saturation": 1.0}),
+            LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster,
             Client(cluster) as client,
         ):
             yield client
@@ -96,13 +97,22 @@ def client_of(address, workers):
         yield client
 
 
-def work(function, run, expected):
-    """On a worker: one run, if this worker would compute the same as the others."""
-    found = software()
-    if found != expected:
-        wrong = ", ".join(f"{key} {found[key]} for {expected[key]}" for key in expected if found[key] != expected[key])
-        raise RuntimeError(f"the worker has other software than the client: {wrong}")
-    return {"device": origin.processor(), "row": function(**run)}
+def on_worker(function):
+    """What a worker does for one run: refuse, if it would not compute the same as the others; else call `function`."""
+    expected = software()
+
+    def work(run):
+        found = software()
+        if found != expected:
+            wrong = ", ".join(f"{key} {found[key]} for {expected[key]}" for key in found if found[key] != expected[key])
+            raise RuntimeError(f"the worker has other software than the client: {wrong}")
+        return {"device": origin.processor(), "row": function(**run)}
+
+    # A worker elsewhere has no `experiments` and no `tools` to import. Dask sends a nested function whole, and with it
+    # what it needs of the modules named here.
+    for module in (sys.modules[__name__], origin):
+        cloudpickle.register_pickle_by_value(module)
+    return work
 
 
 def software():

@@ -10,9 +10,9 @@ Models of the same width read the sequence, and a linear layer reads their state
 forget gate, once with torch's default start and once with input gates that start nearly shut, as Hochreiter &
 Schmidhuber 1997 had theirs for the adding problem; the LSTM with torch's default start, with a forget bias of 1
 (Jozefowicz et al. 2015), and with chrono biases (Tallec & Ollivier 2018) for T_max = lag; the GRU. All are trained by
-Adam on full backpropagation through time, so "LSTM 1997" is that paper's cell and not its truncated gradient. Their
-weights start as `unrolled.torch` makes them; the sums are then left to the library's kernels, which compute the same
-function faster (`library_twin`).
+Adam on full backpropagation through time, so "LSTM 1997" is that paper's cell and not its truncated gradient. All start
+as `unrolled.torch` makes them; then the fastest code that computes the same function takes over: the library's
+(`library_twin`), but for the GRU our own.
 """
 
 import json
@@ -79,13 +79,13 @@ TASKS = {
     "delayed recall": Task(tasks.delayed_recall, 9, 4, math.log(4)),
 }
 MODELS = {
-    "RNN": lambda width, hidden_size, lag: RNN(width, hidden_size),
-    "LSTM 1997": lambda width, hidden_size, lag: LSTM(width, hidden_size, forget_gate=False),
-    "LSTM 1997 shut": lambda width, hidden_size, lag: shut(LSTM(width, hidden_size, forget_gate=False)),
-    "LSTM": lambda width, hidden_size, lag: LSTM(width, hidden_size),
-    "LSTM bias 1": lambda width, hidden_size, lag: LSTM(width, hidden_size, forget_bias=1.0),
-    "LSTM chrono": lambda width, hidden_size, lag: LSTM(width, hidden_size, chrono=lag),
-    "GRU": lambda width, hidden_size, lag: GRU(width, hidden_size),
+    "RNN": lambda D, H, lag: library_twin(RNN(D, H)),
+    "LSTM 1997": lambda D, H, lag: library_twin(LSTM(D, H, forget_gate=False)),
+    "LSTM 1997 shut": lambda D, H, lag: library_twin(shut(LSTM(D, H, forget_gate=False))),
+    "LSTM": lambda D, H, lag: library_twin(LSTM(D, H)),
+    "LSTM bias 1": lambda D, H, lag: library_twin(LSTM(D, H, forget_bias=1.0)),
+    "LSTM chrono": lambda D, H, lag: library_twin(LSTM(D, H, chrono=lag)),
+    "GRU": lambda D, H, lag: GRU(D, H, fused=True),
 }
 LEARNING_RATES = {              # the best of what `python -m experiments tuning` tries, on a seed apart
     task: dict(zip(MODELS, rates)) for task, rates in {
@@ -122,11 +122,13 @@ def run(task, model, lag, seed, learning_rate=None, updates=UPDATES, hidden_size
     checks.choice("model", model, MODELS)
     if checks.positive_int("lag", lag) < 3:
         raise ValueError(f"lag must be at least 3, got {lag}")
+    if seed not in range(2**32):
+        raise ValueError(f"seed must be a whole number from 0 to 2**32 - 1, got {seed!r}")
     checks.positive_int("updates", updates)
     if learning_rate is None:
         learning_rate = LEARNING_RATES[task][model]
     seed_everything(seed)
-    layer = library_twin(MODELS[model](spec.width, hidden_size, lag))
+    layer = MODELS[model](spec.width, hidden_size, lag)
     readout = nn.Linear(hidden_size, spec.classes or 1)
     parameters = [*layer.parameters(), *readout.parameters()]
     optimizer = torch.optim.Adam(parameters, checks.positive_number("learning_rate", learning_rate))
@@ -179,7 +181,7 @@ def library_twin(layer):
     slope 0. Its gradient is then exactly 0, and Adam leaves it where it is.
 
     Args:
-        layer: an RNN, GRU or LSTM of `unrolled.torch` with one layer, one direction, torch's own equations or
+        layer: an RNN, GRU or LSTM of `unrolled.torch` with one layer, one direction, and torch's own equations or
             `forget_gate=False`.
 
     Returns:
