@@ -214,6 +214,7 @@ COLUMNS = {"output": "output", "h_n": "final_state", "c_n": "final_state", "d_in
            "d_h_0": "input_gradients", "d_c_0": "input_gradients"}
 
 
+@pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
 @pytest.mark.parametrize(("row", "configuration"), list(cases()))
 def test_equal_to_the_library(measured, definition, row, configuration):
     worst, seen = measured

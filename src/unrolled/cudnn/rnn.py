@@ -80,7 +80,10 @@ class Described(Module):
             kernels = f"cuDNN {torch.backends.cudnn.version()}" if fused else f"{version} CUDA kernels"
             return f"{kernels}, {device}, {precision}"
         reason = "the layer is on the CPU" if torch.cuda.is_available() else "no CUDA device found"
-        return f"{version} CPU kernels, not cuDNN ({reason}), {precision}"
+        # PyTorch's LSTM, and no other recurrent layer of its, has a oneDNN kernel; float64 and projections go without.
+        onednn = (isinstance(self, nn.LSTM) and not self.proj_size and precision != "float64"
+                  and torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled)
+        return f"{version} {'with oneDNN' if onednn else 'CPU kernels'}, not cuDNN ({reason}), {precision}"
 
 
 class RNN(Described, nn.RNN):

@@ -30,10 +30,12 @@ def train_once(layer, x, state):
     """One forward and backward pass from a fixed seed: every tensor that comes out."""
     torch.manual_seed(1)
     results = layer(x, state)
-    results = results if isinstance(results, tuple) else (results,)
-    tensors = [result.data if isinstance(result, nn.utils.rnn.PackedSequence) else result for result in results]
+    tensors = []
+    for result in results if isinstance(results, tuple) else (results,):     # a pack is a tuple too
+        is_pack = isinstance(result, nn.utils.rnn.PackedSequence)
+        tensors += [result.data] if is_pack else result if isinstance(result, tuple) else [result]
     sum(tensor.square().sum() for tensor in tensors).backward()
-    return tensors + [parameter.grad for parameter in layer.parameters()]
+    return [*tensors, *(parameter.grad for parameter in layer.parameters())]
 
 
 @pytest.mark.parametrize(("kind", "options", "x", "state"), [
@@ -44,7 +46,15 @@ def train_once(layer, x, state):
     ("RNN", {"bidirectional": True}, pack_sequence([normal(2, 3), normal(5, 3)], enforce_sorted=False), None),
     ("RNNCell", {"nonlinearity": "relu"}, normal(2, 3), normal(2, 4)),
     ("RNNCell", {"bias": False}, normal(3), None),
-], ids=["plain", "relu, batch first", "stack with dropout", "unbatched", "packed", "cell", "cell unbatched"])
+    ("LSTM", {"proj_size": 2, "bidirectional": True}, normal(5, 2, 3), (normal(2, 2, 2), normal(2, 2, 4))),
+    ("LSTM", {}, pack_sequence([normal(2, 3), normal(5, 3)], enforce_sorted=False), None),
+    ("LSTMCell", {}, normal(2, 3), (normal(2, 4), normal(2, 4, seed=2))),
+    ("GRU", {"num_layers": 3, "dropout": 0.4, "batch_first": True}, normal(2, 5, 3), normal(3, 2, 4)),
+    ("GRU", {"bidirectional": True}, pack_sequence([normal(2, 3), normal(5, 3)], enforce_sorted=False), None),
+    ("GRUCell", {"bias": False}, normal(3), None),
+], ids=["plain", "relu, batch first", "stack with dropout", "unbatched", "packed", "cell", "cell unbatched",
+        "LSTM projected", "LSTM packed", "LSTM cell", "GRU stack", "GRU packed", "GRU cell"])
+@pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
 def test_it_equals_torch_nn_bit_for_bit(kind, options, x, state):
     torch.manual_seed(0)
     library = getattr(nn, kind)(3, 4, **options)
@@ -58,10 +68,24 @@ def test_it_equals_torch_nn_bit_for_bit(kind, options, x, state):
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
-@pytest.mark.parametrize("kind", ["RNN", "RNNCell"])
+@pytest.mark.parametrize("kind", ["RNN", "RNNCell", "LSTM", "LSTMCell", "GRU", "GRUCell"])
 def test_without_a_gpu_it_says_so(kind):
     said = getattr(cudnn, kind)(3, 4).describe()
-    assert said == f"PyTorch {torch.__version__} CPU kernels, not cuDNN (no CUDA device found), float32"
+    kernels = "with oneDNN" if kind == "LSTM" and torch.backends.mkldnn.is_available() else "CPU kernels"
+    assert said == f"PyTorch {torch.__version__} {kernels}, not cuDNN (no CUDA device found), float32"
+
+
+@pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="this PyTorch has no oneDNN")
+@pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
+@pytest.mark.parametrize(("options", "uses"), [
+    ({}, True), ({"proj_size": 2}, False), ({"dtype": torch.float64}, False),
+], ids=str)
+def test_it_says_onednn_where_the_profiler_sees_onednn(options, uses):
+    layer = cudnn.LSTM(3, 4, **options)
+    with torch.profiler.profile() as profile, torch.no_grad():
+        layer(normal(5, 2, 3, dtype=options.get("dtype", torch.float32)))
+    ran = any("mkldnn" in event.key for event in profile.key_averages())
+    assert ran == uses == ("oneDNN" in layer.describe())
 
 
 def test_on_the_cpu_of_a_machine_with_a_gpu_it_says_so(monkeypatch):
@@ -81,13 +105,14 @@ def test_on_a_gpu_it_names_cudnn_and_the_precision():
 # It keeps float32 whole
 
 
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
 @pytest.mark.parametrize(("options", "during"), [({}, "ieee"), ({"allow_tf32": True}, "tf32")], ids=["off", "allowed"])
-def test_tf32_is_off_during_forward_unless_asked_for(monkeypatch, rnn_precision, options, during):
+def test_tf32_is_off_during_forward_unless_asked_for(monkeypatch, rnn_precision, kind, options, during):
     seen = []
     result = torch.zeros(1), torch.zeros(1)
-    monkeypatch.setattr(nn.RNN, "forward", lambda *_: seen.append(rnn_precision.fp32_precision) or result)
+    monkeypatch.setattr(getattr(nn, kind), "forward", lambda *_: seen.append(rnn_precision.fp32_precision) or result)
     rnn_precision.fp32_precision = "tf32"
-    cudnn.RNN(3, 4, **options)(normal(5, 2, 3))
+    getattr(cudnn, kind)(3, 4, **options)(normal(5, 2, 3))
     assert seen == [during]
     assert rnn_precision.fp32_precision == "tf32"
 
@@ -142,27 +167,8 @@ def test_a_result_without_a_graph_has_no_backward_to_keep_whole():
         assert not cudnn.RNN(3, 4)(normal(5, 2, 3))[0].requires_grad
 
 
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
 @pytest.mark.parametrize("value", [1, None, "off"], ids=str)
-def test_allow_tf32_is_a_flag(refuses, value):
+def test_allow_tf32_is_a_flag(refuses, kind, value):
     with refuses(TypeError, "allow_tf32 must be True or False, got"):
-        cudnn.RNN(3, 4, allow_tf32=value)
-
-
-# cuDNN itself: the hidden sizes at which it changes its algorithm
-
-
-@needs_cuda
-@pytest.mark.parametrize("bidirectional", [False, True], ids=["one direction", "two directions"])
-@pytest.mark.parametrize("nonlinearity", ["tanh", "relu"])
-@pytest.mark.parametrize("hidden_size", [6, 128, 160, 256, 768])
-def test_cudnn_equals_the_cpu_in_float64(hidden_size, nonlinearity, bidirectional):
-    torch.manual_seed(0)
-    options = {"num_layers": 2, "nonlinearity": nonlinearity, "bidirectional": bidirectional}
-    library = nn.RNN(32, hidden_size, **options)
-    ours = cudnn.RNN(32, hidden_size, **options, device="cuda")
-    ours.load_state_dict(library.state_dict())
-    x = normal(50, 8, 32)
-    expected = train_once(library.double(), x.double(), None)
-    for got, reference in zip(train_once(ours, x.cuda(), None), expected, strict=True):
-        difference = (got.cpu().double() - reference).square().mean().sqrt()
-        assert difference <= 5e-6 * reference.square().mean().sqrt()
+        getattr(cudnn, kind)(3, 4, allow_tf32=value)
