@@ -6,7 +6,8 @@ Directives, each a table built from records and never typed:
                             option `keys` names the rows
     {chapter-cost} CHAPTER  one sentence: time and memory of a chapter, from book/_data/status.json
     {status}                the same for every chapter, with the machine and the versions
-    {parity}                which cells are proved equal, from book/_data/parity.json; option `rows` limits their number
+    {parity}                which cells are proved equal, from book/_data/parity.json; options `cell`, `against` and
+                            `device` choose rows, `rows` limits their number
 
 A record that is missing or malformed is a warning, which the strict build turns into a failure.
 """
@@ -204,13 +205,19 @@ class Status(Record):
 class Parity(Record):
     """Which of our cells equal the library's, and to how many digits."""
 
-    option_spec = {"rows": int}
+    option_spec = {"rows": int, "cell": str, "against": str, "device": str}
 
     def render(self):
-        record = self.read("_data/parity.json")
+        record, wanted = self.read("_data/parity.json"), self.options
+        rows = [row for row in record["rows"] if all(
+            row[name].removesuffix("Cell" if name == "cell" else "") == wanted[name]
+            for name in ("cell", "against", "device") if name in wanted)][: wanted.get("rows")]
+        if not rows:
+            raise ValueError(f"no row of the parity record fits {wanted}")
         head = ["Ours", "Cases", "Output", "State", "Gradients", "Bound", "Result", "Varied"]
-        rows = [self.row(row) for row in record["rows"][: self.options.get("rows")]]
-        return [self.table("Proved equal to the library", head, rows, ["parity"]), self.origin(record)]
+        label = " ".join(["Proved equal", *(wanted[name] for name in ("cell", "against", "device") if name in wanted)])
+        return [self.table(label, head, [self.row(row) for row in rows], ["parity"]),
+                self.origin(next((row["measured_on"] for row in rows if "measured_on" in row), record))]
 
     def row(self, row):
         """One line of the table. What was not measured has no numbers, and says why in its result."""
@@ -218,7 +225,9 @@ class Parity(Record):
         gradients = [error.pop(key) for key in ("input_gradients", "parameter_gradients")]
         error["gradients"] = max((value for value in gradients if value is not None), default=None)
         numbers = ["–" if value is None else f"{value:.1e}" if value else "0" for value in error.values()]
-        return [f"`{row['backend']}.{row['cell']}` {row['input']}, {row['dtype']}, {row['device']}",
+        options = ", ".join(f"{name}={value!r}" for name, value in row["options"].items())
+        called = f"`{row['backend']}.{row['cell']}" + (f"({options})`" if options else "`")
+        return [f"{called} {row['input']}, {row['dtype']}, {row['device']}",
                 str(row["configurations"]), *numbers, f"{row['tolerance']:.0e}", row["status"], row["varied"]]
 
 
