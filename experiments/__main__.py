@@ -50,10 +50,10 @@ def main(arguments=None):
     title = options.experiment + "-small" * options.small
     runs = make(options.small)
     try:
-        journal = Journal(options.folder, title, runs)
+        journal = Journal(options.folder, title)
         if options.fresh:
             journal.clear()
-        if kept := len(journal.read()):
+        if kept := len(journal.read(runs)):
             print(f"Going on: {kept} of {len(runs)} runs are kept.", file=sys.stderr)
         done, failed = sweep(run, runs, journal, options.scheduler, options.workers or os.cpu_count())
         if failed:

@@ -50,7 +50,7 @@ def sweep(function, runs, journal, address=None, workers=1):
     Raises:
         SweepError: there is no scheduler at `address`, or it has no worker.
     """
-    done = journal.read()
+    done = journal.read(runs)
     missing = [run for run in runs if name(run) not in done]
     failed = {}
     if missing:
@@ -63,11 +63,13 @@ def sweep(function, runs, journal, address=None, workers=1):
             with tqdm(total=len(runs), initial=len(runs) - len(missing), unit="run", smoothing=0) as progress:
                 for future in as_completed(futures):
                     run = futures[future]
-                    if future.status == "finished":
-                        done[name(run)] = journal.append(run, future.result())
-                    else:
-                        failed[name(run)] = reason(future)
+                    try:
+                        entry = future.result()                 # waits for it again, if it was lost with its worker
+                    except Exception as error:
+                        failed[name(run)] = f"{type(error).__name__}: {error}".partition("\n")[0]
                         progress.write(f"FAILED {name(run)}: {failed[name(run)]}", file=sys.stderr)
+                    else:
+                        done[name(run)] = journal.append(run, entry)
                     progress.update()
     return done, failed
 
@@ -129,37 +131,31 @@ def name(run):
     return ", ".join(f"{key} {value}" for key, value in run.items())
 
 
-def reason(future):
-    """Why a run failed, in one line."""
-    if future.status != "error":
-        return f"{future.status}: the scheduler has gone"
-    error = future.exception()
-    return f"{type(error).__name__}: {error}".splitlines()[0]
-
-
 class Journal:
-    """The finished runs of one configuration: a file of JSON lines, named after what computes them.
+    """The finished runs of an experiment: a file of JSON lines, named after what computes them.
+
+    A line is found by all arguments of its run, so another configuration takes from it only what it would compute
+    again. Other versions and other code have a journal of their own.
 
     Args:
         folder: where it lies; made if there is none.
         title: how its name begins.
-        runs: the configuration. Other runs, other versions and other code have a journal of their own.
     """
 
-    def __init__(self, folder, title, runs):
-        fingerprint = hashlib.sha256(json.dumps([software(), runs]).encode()).hexdigest()[:12]
+    def __init__(self, folder, title):
+        fingerprint = hashlib.sha256(json.dumps(software()).encode()).hexdigest()[:12]
         self.path = Path(folder) / f"{title}-{fingerprint}.jsonl"
         self.path.parent.mkdir(parents=True, exist_ok=True)
 
-    def read(self):
-        """Entries by the run's name; a line that a kill cut off is cut away, so that the next one starts afresh."""
+    def read(self, runs):
+        """The entries of these runs, by name; a line that a kill cut off is cut away, so the next one starts afresh."""
         if not self.path.exists():
             return {}
         whole, _, torn = self.path.read_bytes().rpartition(b"\n")
         if torn:
             os.truncate(self.path, len(whole) + bool(whole))
-        entries = map(json.loads, whole.splitlines())
-        return {entry.pop("run"): entry for entry in entries}
+        entries = {entry.pop("run"): entry for entry in map(json.loads, whole.splitlines())}
+        return {wanted: entries[wanted] for wanted in map(name, runs) if wanted in entries}
 
     def append(self, run, entry):
         """Put one entry on the disk, and return it."""

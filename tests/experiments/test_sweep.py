@@ -134,7 +134,7 @@ def function(letter):
 
 if __name__ == "__main__":
     runs = [{{"letter": letter}} for letter in "adrse"]
-    done, failed = sweep(function, runs, Journal(folder / "kept", "letters", runs))
+    done, failed = sweep(function, runs, Journal(folder / "kept", "letters"))
     assert [done[f"letter {{letter}}"]["row"] for letter in "ase"] == [{{"letter": letter}} for letter in "ase"]
     assert failed.keys() == {{"letter d", "letter r"}}
     assert failed["letter r"] == "ValueError: no good"
@@ -157,36 +157,43 @@ def test_a_run_that_raises_or_takes_its_worker_down_is_tried_again_then_named_an
 
 def test_a_journal_gives_back_what_was_put_in(sweep, tmp_path):
     runs = [{"x": 1}, {"x": 2}]
-    journal = sweep.Journal(tmp_path, "t", runs)
-    assert journal.read() == {}
+    journal = sweep.Journal(tmp_path, "t")
+    assert journal.read(runs) == {}
     journal.append(runs[0], {"row": {"y": 0.1 + 0.2, "z": None}})
     journal.append(runs[1], {"row": {"y": 1e-300}})
-    assert sweep.Journal(tmp_path, "t", runs).read() == {
-        "x 1": {"row": {"y": 0.1 + 0.2, "z": None}}, "x 2": {"row": {"y": 1e-300}}}
+    found = {"x 1": {"row": {"y": 0.1 + 0.2, "z": None}}, "x 2": {"row": {"y": 1e-300}}}
+    assert sweep.Journal(tmp_path, "t").read(runs) == found
+
+
+def test_another_configuration_takes_only_what_it_would_compute_again(sweep, tmp_path):
+    journal = sweep.Journal(tmp_path, "t")
+    journal.append({"x": 1, "rate": 0.1}, {"row": 1})
+    journal.append({"x": 2, "rate": 0.1}, {"row": 2})
+    assert journal.read([{"x": 2, "rate": 0.1}, {"x": 1, "rate": 0.2}]) == {"x 2, rate 0.1": {"row": 2}}
 
 
 @pytest.mark.parametrize("torn", [b'{"run": "x 2", "ro', b'{"run": "x 2", "row": 2}', b"\xff\xfe", b"{"])
 @pytest.mark.parametrize("whole", [0, 1])
 def test_a_line_without_its_end_counts_as_not_written_and_does_not_spoil_the_next(sweep, tmp_path, torn, whole):
     runs = [{"x": 1}, {"x": 2}]
-    journal = sweep.Journal(tmp_path, "t", runs)
+    journal = sweep.Journal(tmp_path, "t")
     for run in runs[:whole]:
         journal.append(run, {"row": 1})
     with journal.path.open("ab") as file:
         file.write(torn)
-    assert journal.read() == ({"x 1": {"row": 1}} if whole else {})
+    assert journal.read(runs) == ({"x 1": {"row": 1}} if whole else {})
     journal.append(runs[1], {"row": 3})
-    assert journal.read()["x 2"] == {"row": 3}
+    assert journal.read(runs)["x 2"] == {"row": 3}
 
 
-def test_other_runs_other_code_and_other_versions_have_journals_of_their_own(sweep, tmp_path, monkeypatch):
-    paths = {sweep.Journal(tmp_path, "t", runs).path for runs in ([{"x": 1}], [{"x": 2}], [{"x": 1}, {"x": 2}])}
+def test_other_code_and_other_versions_have_journals_of_their_own(sweep, tmp_path, monkeypatch):
+    paths = {sweep.Journal(tmp_path, "t").path}
     software = sweep.software()
     assert set(software) == {"python", "torch", "numpy", "code"}
     for changed in software:
         monkeypatch.setattr(sweep, "software", lambda changed=changed: software | {changed: "other"})
-        paths.add(sweep.Journal(tmp_path, "t", [{"x": 1}]).path)
-    assert len(paths) == 3 + len(software)
+        paths.add(sweep.Journal(tmp_path, "t").path)
+    assert len(paths) == 1 + len(software)
 
 
 def test_the_code_that_counts_is_there(sweep):
