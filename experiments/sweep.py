@@ -27,6 +27,7 @@ PACKAGES = "torch", "numpy"                     # whose versions decide the digi
 CODE = "long_memory.py", "checks.py", "gradients.py", "training.py", "data/tasks.py", "torch/*.py"
 SOURCES = tuple(f"src/unrolled/{pattern}" for pattern in CODE)
 RETRIES = 2
+PATIENCE = "10s"                                # with a scheduler that does not answer
 
 
 class SweepError(Exception):
@@ -88,7 +89,7 @@ def client_of(address, workers):
             yield client
         return
     try:
-        client = Client(address, timeout="10s")
+        client = Client(address, timeout=PATIENCE)
     except (OSError, ValueError) as error:
         raise SweepError(f"there is no Dask scheduler at {address}: {error}") from error
     with client:
