@@ -20,7 +20,7 @@ PY := .venv/bin/python
 SITE_TOOLS := _build/site-tools
 step = @printf '\033[1m==> %s\033[0m\n' $(1)
 
-.PHONY: help environment book serve test test-unit test-notebooks test-site lint bench notebooks measure lock clean distclean
+.PHONY: help environment book serve test test-unit test-notebooks test-site lint bench experiments notebooks measure lock clean distclean
 
 help: ## list the targets (this)
 	@echo "Unrolled: sequence models derived, built and measured."
@@ -75,6 +75,10 @@ $(SITE_TOOLS)/.installed: tests/site/package.json tests/site/package-lock.json
 bench: environment ## time our cells against the library's, as ratios
 	$(call step,"Benchmarks")
 	@$(PY) -m benchmarks
+
+experiments: environment ## run what is too long for a chapter, on every core; a stopped run goes on where it was
+	$(call step,"Experiments")
+	@$(PY) -m experiments long-memory
 
 notebooks: environment ## run every notebook and write it back in its normal form
 	$(call step,"Running and normalising the notebooks")
