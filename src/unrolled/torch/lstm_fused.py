@@ -1,8 +1,11 @@
 """The LSTM of `unrolled.torch.lstm` again, with a backward pass by hand: the same equations, fewer and larger steps.
 
 Autograd remembers every operation of every step and walks back through all of them. Here one node stands for the whole
-sequence: it keeps four arrays, and goes back with five operations a step. `unrolled.numpy.lstm_fused` has the
-derivation and the tricks; what torch adds are products that also sum (`addmm`, `addcmul`).
+sequence, keeps four arrays, and goes back with five operations a step. `unrolled.numpy.lstm_fused` has the derivation
+and the tricks; torch adds products that also sum (`addmm`, `addcmul`). One trick turns round: on a CPU torch's sigmoid
+is several times faster than its tanh, so here it is
+
+    tanh(a) = 2 σ(2a) - 1,   with the candidate's weights doubled, so that one σ serves all four gates.
 
 Letters: T steps, B batch, D input_size, H hidden_size. No options: `unrolled.torch.LSTM(fused=True)` checks them.
 """
@@ -50,7 +53,7 @@ class Recurrence(torch.autograd.Function):
         else:
             gates = torch.addmm(doubled(bias_ih + bias_hh), rows, doubled(weight_ih).T)
         gates = gates.view(T, B, 4 * H)
-        # -h_t, 2 c_t and σ(2 c_t): what the fewest operations can be had for.
+        # Kept as -h_t, 2 c_t and s_t = σ(2 c_t), which take the fewest operations.
         minus_h, twice_c, s = x.new_empty(T + 1, B, H), x.new_empty(T + 1, B, H), x.new_empty(T, B, H)
         torch.neg(h0, out=minus_h[0])
         torch.mul(c0, 2, out=twice_c[0])
@@ -72,8 +75,8 @@ class Recurrence(torch.autograd.Function):
         T, B, H = s.shape
         i, f, s_g, o = gates.chunk(4, dim=-1)             # (T, B, H) each
         # Every derivative is dc_t or dh_t times something known by now. That something, for all steps at once:
-        local = gates.new_empty(T, B, 5, H)
-        by_i, by_f, by_g, by_o, by_c = local.unbind(2)
+        local, by_c = gates.new_empty(T, B, 4, H), gates.new_empty(T, B, H)
+        by_i, by_f, by_g, by_o = local.unbind(2)
         part = i * s_g                                    # (T, B, H)
         torch.addcmul(part, part, s_g, value=-1, out=by_g).mul_(4)               # i (1 - g^2)
         part.mul_(2).sub_(i)
@@ -86,7 +89,7 @@ class Recurrence(torch.autograd.Function):
 
         d_h, d_c = d_h_n + d_output[-1], d_c_n.clone()    # (B, H)  dL/dh_T, dL/dc_T over every later use
         d_c_blocks = d_c[:, None]                         # (B, 1, H)  three blocks of a step meet the same dc_t
-        d_a = local.view(T, B, 5 * H)[..., : 4 * H]       # in the end da_t, in the place of `local`
+        d_a = local.view(T, B, 4 * H)       # in the end da_t, in the place of `local`
         before = [torch.zeros_like(d_h), *d_output.unbind()[:-1]]                # dL/dy_{t-1}
         steps = [array.unbind() for array in (by_c, by_o, local[:, :, :3], f, d_a)]
         for d_y, by_c_t, d_o_t, d_i_f_and_g, f_t, d_a_t in zip(*map(reversed, (before, *steps))):
@@ -96,7 +99,7 @@ class Recurrence(torch.autograd.Function):
             d_c.mul_(f_t)                                 # (B, H)  the carousel
             torch.addmm(d_y, d_a_t, weight_hh, out=d_h)   # (B, H)  the output and the gates use h_{t-1}
 
-        d_rows = local.view(T * B, 5 * H)[:, : 4 * H]     # (T·B, 4H)  one product sums steps and batch
+        d_rows = local.view(T * B, 4 * H)     # (T·B, 4H)  one product sums steps and batch
         need_x, _, _, need_w, need_u, need_b, need_b2 = ctx.needs_input_grad
         d_x = (d_rows @ weight_ih).view_as(x) if need_x else None
         d_weight_ih = d_rows.T @ x.reshape(T * B, -1) if need_w else None
