@@ -12,6 +12,7 @@ import json
 import os
 import platform
 import sys
+from concurrent.futures import CancelledError
 from pathlib import Path
 
 import cloudpickle
@@ -49,7 +50,7 @@ def sweep(function, runs, journal, address=None, workers=1):
         Results by run (as `name` spells it), and for each run that failed although it was tried again, its error.
 
     Raises:
-        SweepError: there is no scheduler at `address`, or it has no worker.
+        SweepError: there is no scheduler at `address`, it has no worker, or it went away.
     """
     done = journal.read(runs)
     missing = [run for run in runs if name(run) not in done]
@@ -66,6 +67,8 @@ def sweep(function, runs, journal, address=None, workers=1):
                     run = futures[future]
                     try:
                         entry = future.result()                 # waits for it again, if it was lost with its worker
+                    except CancelledError as error:
+                        raise SweepError("the scheduler has gone; what is finished is kept") from error
                     except Exception as error:
                         failed[name(run)] = f"{type(error).__name__}: {error}".partition("\n")[0]
                         progress.write(f"FAILED {name(run)}: {failed[name(run)]}", file=sys.stderr)

@@ -64,7 +64,8 @@ def sweep(monkeypatch):
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):
-    """The small experiment on a scheduler and two workers that somebody else has started, somewhere else."""
+    """The small experiment on a scheduler and two workers that somebody else has started, somewhere else; then once
+    more, and this time that scheduler is killed."""
     folder = tmp_path_factory.mktemp("uninterrupted")
     contact = folder / "scheduler.json"
     dask = [sys.executable, "-m", "dask"]
@@ -76,19 +77,31 @@ def uninterrupted(tmp_path_factory):
         workers = start([*dask, "worker", address, "--nworkers", "2", "--nthreads", "1", "--no-dashboard"], cwd=folder)
         out, err = finish(start([*COMMAND, "--scheduler", address, "--folder", folder], cwd=ROOT))
         assert scheduler.poll() is workers.poll() is None                   # they are not ours to stop
+        orphan = start([*COMMAND, "--scheduler", address, "--folder", folder / "orphan"], cwd=ROOT)
+        wait_for(lambda: lines(folder / "orphan"), orphan)
+        kill(scheduler)
+        orphan.complaint = orphan.communicate(timeout=120)[1]
     finally:
         for process in filter(None, (workers, scheduler)):
             kill(process)
-    return folder, out, err
+    return folder, out, err, orphan
 
 
 def test_a_scheduler_s_address_is_all_it_needs(uninterrupted):
-    folder, out, err = uninterrupted
+    folder, out, err, _ = uninterrupted
     result = json.loads((folder / "long-memory-small.json").read_text(encoding="utf-8"))
     assert {"commit", "date", "device", "versions"} <= result.keys()
     assert len(result["rows"]) == len(lines(folder))
     assert f"{len(result['rows'])}/{len(result['rows'])}" in err            # the progress bar
     assert "delayed recall" in out
+
+
+def test_a_scheduler_that_goes_away_is_named_and_what_is_finished_stays(uninterrupted):
+    folder, _, _, orphan = uninterrupted
+    assert orphan.returncode == 1
+    assert "long-memory-small: the scheduler has gone; what is finished is kept" in orphan.complaint
+    assert lines(folder / "orphan")
+    assert not list((folder / "orphan").glob("*.json"))
 
 
 def test_killed_half_way_and_started_again_it_writes_the_same_bytes(uninterrupted, tmp_path):
