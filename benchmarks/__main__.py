@@ -1,13 +1,15 @@
-"""Time our layers against the library's, and print ratios: 0.5 is half the library's time, on any machine.
+"""Time our layers against the library's and others, and print ratios: 0.5 is half the library's time, on any machine.
 
-    python -m benchmarks            every size; a run that was stopped goes on where it was
+    python -m benchmarks            every model and size; a run that was stopped goes on where it was
     python -m benchmarks --fresh    from the start
     python -m benchmarks --record   and write benchmarks/results/<date>-<processor>.json
+
+Float32, one thread, one core. Where there is a CUDA device our torch layers race cuDNN on it too, with a record of its
+own.
 """
 
 import argparse
 import contextlib
-import gc
 import hashlib
 import json
 import math
@@ -15,18 +17,19 @@ import os
 import re
 import statistics
 import sys
+import warnings
 
-import pyperf
 import torch
-from threadpoolctl import threadpool_info
 from tools.origin import ROOT, origin
 from tqdm import tqdm
 
-from benchmarks import rnn
+from benchmarks import models, timing
+from benchmarks.models import Case, disagreement
 
 UNFINISHED = ROOT / "_build/bench/unfinished.jsonl"
 RESULTS = ROOT / "benchmarks/results"
-SAMPLE_SECONDS = 0.02                     # short calls are repeated until a sample lasts this long
+PACKAGES = "torch", "numpy", "onnxruntime"
+AGREEMENT = 1e-3                          # relative, float32, two hundred steps: the same function, or nothing is timed
 
 
 def main():
@@ -34,8 +37,8 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--fresh", action="store_true", help="forget what a stopped run has measured")
     parser.add_argument("--record", action="store_true", help=f"write the results to {RESULTS.relative_to(ROOT)}/")
-    parser.add_argument("--seconds", type=float, default=5.0,
-                        help="to spend on each size, but at least five rounds (5)")
+    parser.add_argument("--seconds", type=float, default=2.5,
+                        help=f"to spend on each model, size and pass, but at least {timing.ROUNDS} rounds (2.5)")
     parser.add_argument("--only", type=_size, nargs="+", metavar="T,B,H", help="these sizes, kept nowhere")
     options = parser.parse_args()
     if options.record and options.only:
@@ -44,108 +47,136 @@ def main():
         parser.error(f"--seconds must be positive, got {options.seconds}")
 
     torch.set_num_threads(1)
-    assert_one_thread()
-    measured_on = origin("torch", "numpy", paths=rnn.FILES) | {"load": load()}
+    timing.assert_one_thread()
     if options.fresh:
         UNFINISHED.unlink(missing_ok=True)
-    sizes = options.only or rnn.SIZES
-    rows = {} if options.only else {key(row["size"]): row for row in unfinished(fingerprint(measured_on))}
-    if rows:
-        print(f"Going on with a run that was stopped: {len(rows)} of {len(sizes)} sizes are measured.", file=sys.stderr)
     try:
-        with one_core(), no_collection():
-            for size in tqdm(sizes, unit="size", smoothing=0):
-                if key(size) not in rows:
-                    rows[key(size)] = row = {"size": size, "ratios": measure(size, options.seconds)}
-                    if not options.only:
-                        keep(row | {"fingerprint": fingerprint(measured_on)})
+        for device in devices():
+            measured_on = origin(*PACKAGES, paths=models.FILES) | {"load": timing.load()}
+            if device == "cuda":
+                measured_on |= {"device": torch.cuda.get_device_name(), "host": measured_on["device"]}
+            rows = run(device, options, measured_on)
+            report(rows, measured_on, device)
+            if options.record:
+                print(f"\nRecorded in {record(rows, measured_on, device).relative_to(ROOT)}")
     except KeyboardInterrupt:
-        kept = "" if options.only else f" {len(rows)} of {len(sizes)} sizes are kept, the same command goes on."
+        kept = "" if options.only else " What is measured is kept, the same command goes on."
         print(f"\nStopped.{kept}", file=sys.stderr)
         return 130
-    rows = [rows[key(size)] for size in sizes]
-    report(rows, measured_on)
-    if options.record:
-        print(f"\nRecorded in {record(rows, measured_on).relative_to(ROOT)}")
+    if "cuda" not in devices():
+        print("\nNo CUDA device here: cuDNN is not measured.")
     if not options.only:
         UNFINISHED.unlink(missing_ok=True)
     return 0
 
 
-def measure(size, seconds):
-    """Ratios of our times to the library's, by layer: median of the rounds, of the minima, and the rounds' spread.
+def devices():
+    return ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
 
-    The layers take turns in one process, in an order that changes from round to round. What else the machine does, and
-    how warm it is, then falls on all of them alike, while separate processes, pyperf's own way, would each meet another
-    moment; two threads that wait for each other, the usual reason for separate processes, do not exist here.
+
+def run(device, options, measured_on):
+    """Measure every model at every size on one device, but for what a stopped run has measured."""
+    sizes = options.only or models.SIZES
+    cases = [{"device": device, "model": model, "size": size} for model in models.MODELS for size in sizes]
+    mark = fingerprint(measured_on)
+    rows = {} if options.only else {key(row): row for row in unfinished(mark)}
+    if done := sum(key(case) in rows for case in cases):
+        print(f"Going on with a run that was stopped: {done} of {len(cases)} are measured.", file=sys.stderr)
+    with timing.one_core(), timing.no_collection():
+        for case in tqdm(cases, unit="size", smoothing=0, disable=None):
+            if key(case) not in rows:
+                rows[key(case)] = row = case | measure(case, options.seconds)
+                if not options.only:
+                    keep(row | {"fingerprint": mark})
+    return [rows[key(case)] for case in cases]
+
+
+def measure(case, seconds):
+    """Times over the library's at one size, by pass and name; and why something could not be measured.
+
+    Raises:
+        AssertionError: somebody computes another function.
     """
-    functions = rnn.implementations(**size)
-    names = list(functions)
-    reference = functions[rnn.LIBRARY]()
-    for name in names:
-        assert rnn.disagreement(functions[name](), reference) < 1e-3, f"{name} and {rnn.LIBRARY} disagree at {size}"
-    repeats = {name: max(1, math.ceil(SAMPLE_SECONDS / sample(functions[name], 1))) for name in names}
-    values = {name: [] for name in names}
-    end = pyperf.perf_counter() + seconds
-    while len(values[rnn.LIBRARY]) < 5 or pyperf.perf_counter() < end:
-        for name in names:
-            values[name].append(sample(functions[name], repeats[name]))
-        names = names[1:] + names[:1]
-    library = values.pop(rnn.LIBRARY)
-    found = {}
-    for name, ours in values.items():
-        # Round by round, so that what slows one round down slows both sides of its ratio.
-        by_round = [one / other for one, other in zip(ours, library)]
-        ratios = pyperf.Benchmark([pyperf.Run(by_round, metadata={"name": name}, collect_metadata=False)])
-        found[name] = {
-            "median": round(ratios.median(), 4),
-            "minimum": round(min(ours) / min(library), 4),
-            "spread": round(ratios.median_abs_dev(), 4),
-            "rounds": len(by_round),
-        }
+    subject, found = Case(case["model"], **case["size"], device=case["device"]), {}
+    for name, backward in models.PASSES.items():
+        functions = subject.functions(backward)
+        reference = functions[subject.reference]()
+        if case["size"] in models.COMPILED and case["model"] != "RNN" and case["device"] == "cpu":
+            try:
+                functions["torch.compile"] = compiled(subject, backward)
+            except Exception as error:                                   # no C++ compiler, or one that gives up
+                found["not measured"] = {"torch.compile": f"{type(error).__name__}: {error}".splitlines()[0]}
+        for ours, function in functions.items():
+            error = disagreement(function(), reference)
+            assert error < AGREEMENT, f"{ours} and {subject.reference} disagree at {case['size']}: {error:.1e}"
+        times = timing.rounds(functions, seconds if backward else seconds / 2)
+        library = times.pop(subject.reference)
+        found[name] = {ours: timing.ratio(values, library) for ours, values in times.items()}
     return found
 
 
-def sample(function, repeats):
-    """Seconds one call takes, on average over some."""
-    start = pyperf.perf_counter()
-    for _ in range(repeats):
+def compiled(subject, backward):
+    """The compiled layer, called once, since the first call is the one that compiles."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")                                  # the compiler's own, of its own parts
+        function = subject.compiled(backward)
         function()
-    return (pyperf.perf_counter() - start) / repeats
+    return function
 
 
-def report(rows, measured_on):
-    """Print a table for each of our layers, and where each target stands."""
-    lengths = sorted({row["size"]["T"] for row in rows})
-    widths = sorted({(row["size"]["B"], row["size"]["H"]) for row in rows})
-    print(f"\nForward and backward, float32, D = H, one thread, {measured_on['device']}, "
-          f"torch {measured_on['versions']['torch']}, numpy {measured_on['versions']['numpy']}")
-    for name in rnn.TARGETS:
-        found = {key(row["size"]): row["ratios"][name] for row in rows}
-        print(f"\n{name} : {rnn.LIBRARY}    time against time: median of the rounds (of the fastest)\n")
-        print("  B    H " + "".join(f"{f'T = {T}':>15}" for T in lengths))
-        for B, H in widths:
-            cells = [found.get((T, B, H)) for T in lengths]
-            text = [f"{cell['median']:.2f} ({cell['minimum']:.2f})" if cell else "" for cell in cells]
-            print(f"{B:3} {H:4} " + "".join(f"{cell:>15}" for cell in text))
-    print()
-    for name, summary in summaries(rows).items():
-        print(f"{name}: geometric mean {summary['median']:.2f} (minima {summary['minimum']:.2f}), {summary['verdict']}")
+# What is printed
+
+
+def report(rows, measured_on, device):
+    """Print, for each model, everybody's geometric mean over the sizes, and where each target stands."""
+    print(f"\nFloat32, D = H, one thread, {measured_on['device']}, "
+          + ", ".join(f"{package} {measured_on['versions'][package]}" for package in PACKAGES))
+    batches = sorted({row["size"]["B"] for row in rows})
+    columns = "".join(f"{f'B = {B}':>8}" for B in batches)
+    for model in models.MODELS:
+        mine = [row for row in rows if row["model"] == model]
+        library = f"{'nn' if device == 'cpu' else 'unrolled.cudnn'}.{model}"
+        over = "".join(f"{name:>{14 + 8 * len(batches)}}" for name in models.PASSES)
+        print(f"\n{'time over that of ' + library:32}{over}")
+        print(f"{'(geometric mean of the sizes)':32}" + f"{'all':>14}{columns}" * len(models.PASSES))
+        for name in dict.fromkeys(name for row in mine for part in models.PASSES for name in row[part]):
+            cells = []
+            for part in models.PASSES:
+                cells.append(f"{mean(mine, part, name):>14}")
+                cells += [f"{mean([r for r in mine if r['size']['B'] == B], part, name):>8}" for B in batches]
+            sizes = {len([row for row in mine if name in row[part]]) for part in models.PASSES} - {0, len(mine)}
+            print(f"{name:32}" + "".join(cells) + "".join(f"   ({count} sizes only)" for count in sizes))
+        for reason in dict.fromkeys(f"{name}: not measured, {why}" for row in mine
+                                    for name, why in row.get("not measured", {}).items()):
+            print(reason)
+    if device == "cpu":
+        print("\nTargets, forward and backward, geometric mean over the sizes")
+        for target in targets(rows):
+            print(f"{target['what']:58}{target['limit']:>14}{target['found']:>8.2f}   {target['verdict']}")
     if measured_on["load"] is not None and measured_on["load"] > 0.5:
         print(f"The machine was not idle: {measured_on['load']:.1f} processes were running or waiting at the start.")
 
 
-def summaries(rows):
-    """The geometric mean over all sizes, by layer, and what it means for the target."""
-    found = {}
-    for name, target in rnn.TARGETS.items():
-        means = {
-            statistic: round(geometric_mean(row["ratios"][name][statistic] for row in rows), 4)
-            for statistic in ("median", "minimum")
-        }
-        met = target is None or means["median"] <= target
-        verdict = "no target" if target is None else f"target {target}: {'met' if met else 'MISSED'}"
-        found[name] = means | {"target": target, "verdict": verdict}
+def mean(rows, part, name):
+    found = [row[part][name]["median"] for row in rows if name in row[part]]
+    return f"{geometric_mean(found):.2f}" if found else ""
+
+
+def targets(rows):
+    """Where each target stands: what, its limit, what was found, and whether that is enough."""
+    found = []
+    part = list(models.PASSES)[-1]
+    for name, limit in models.TARGETS.items():
+        model = name.split(".")[-1].removesuffix(" fused")
+        value = geometric_mean(row[part][name]["median"] for row in rows if row["model"] == model)
+        found.append({"what": f"{name} over nn.{model}", "limit": f"at most {limit}", "found": round(value, 4),
+                      "verdict": "met" if value <= limit else "MISSED"})
+    for name, limit in models.TEXTBOOK_TARGETS.items():
+        model = name.split(".")[-1].removesuffix(" fused")
+        value = geometric_mean(row[part]["textbook"]["median"] / row[part][name]["median"]
+                               for row in rows if row["model"] == model)
+        found.append({"what": f"the textbook's {model} over {name}", "limit": f"at least {limit:g}",
+                      "found": round(value, 4), "verdict": "met" if value >= limit else "MISSED"})
     return found
 
 
@@ -153,13 +184,14 @@ def geometric_mean(ratios):
     return math.exp(statistics.fmean(map(math.log, ratios)))
 
 
-def record(rows, measured_on):
+def record(rows, measured_on, device):
     """Write the results in one step, and return where."""
     slug = re.sub(r"[^a-z0-9]+", "-", measured_on["device"].lower()).strip("-")
     path = RESULTS / f"{measured_on['date']}-{slug}.json"
     path.parent.mkdir(exist_ok=True)
     draft = path.with_suffix(".new")
-    head = json.dumps(measured_on | {"summary": summaries(rows)}, indent=2, ensure_ascii=False).removesuffix("\n}")
+    summary = {"targets": targets(rows)} if device == "cpu" else {}
+    head = json.dumps(measured_on | summary, indent=2, ensure_ascii=False).removesuffix("\n}")
     lines = ",\n".join("    " + json.dumps(row) for row in rows)          # one size a line, so that a diff can be read
     draft.write_text(f'{head},\n  "rows": [\n{lines}\n  ]\n}}\n', encoding="utf-8")
     os.replace(draft, path)
@@ -169,14 +201,14 @@ def record(rows, measured_on):
 # A run that can be stopped
 
 
-def key(size):
-    return size["T"], size["B"], size["H"]
+def key(case):
+    return case["device"], case["model"], *case["size"].values()
 
 
 def fingerprint(measured_on):
     """What must be the same for two halves of a run to belong together: machine, versions, the code that is timed."""
     digest = hashlib.sha256(json.dumps([measured_on["device"], measured_on["versions"]]).encode())
-    for path in sorted(path for name in rnn.FILES for path in ROOT.glob(name if "." in name else f"{name}/*.py")):
+    for path in sorted(path for name in models.FILES for path in ROOT.glob(name if "." in name else f"{name}/*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -198,46 +230,6 @@ def unfinished(wanted):
                 if row.pop("fingerprint") == wanted:
                     rows.append(row)
     return rows
-
-
-# One core, one thread
-
-
-def assert_one_thread():
-    """Stop unless every library that was loaded really uses one thread."""
-    busy = {pool["filepath"]: pool["num_threads"] for pool in threadpool_info() if pool["num_threads"] != 1}
-    if busy or torch.get_num_threads() != 1:
-        raise SystemExit(f"expected one thread a library, got {busy or torch.get_num_threads()}")
-
-
-@contextlib.contextmanager
-def one_core():
-    """Stay on one core, where the system lets a process choose."""
-    if not hasattr(os, "sched_setaffinity"):
-        yield
-        return
-    allowed = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {max(allowed)})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, allowed)
-
-
-@contextlib.contextmanager
-def no_collection():
-    """Keep the garbage collector from striking in the middle of somebody's turn."""
-    gc.collect()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-
-
-def load():
-    """Processes running or waiting over the last minute, where the system counts them."""
-    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
 
 
 def _size(text):

@@ -10,7 +10,7 @@ import torch
 from threadpoolctl import threadpool_info
 
 SAMPLE_SECONDS = 0.02                     # short calls are repeated until a sample lasts this long
-ROUNDS = 5                                # at least
+ROUNDS = 3                                # at least
 
 
 def rounds(functions, seconds):

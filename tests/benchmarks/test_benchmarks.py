@@ -9,64 +9,129 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZES = [{"T": 3, "B": 1, "H": 4}, {"T": 2, "B": 2, "H": 5}]
+RESULTS = {"RNN": 2, "LSTM": 3, "GRU": 2}                               # output and final state, or states
 
 
 @pytest.fixture
 def bench(monkeypatch, tmp_path):
-    """The module with two small sizes, and a folder of its own for what it writes."""
+    """The module with two small sizes, nothing to compile, and a folder of its own for what it writes."""
     monkeypatch.syspath_prepend(ROOT)
     from benchmarks import __main__ as module
 
-    monkeypatch.setattr(module.rnn, "SIZES", SIZES)
+    monkeypatch.setattr(module.models, "SIZES", SIZES)
+    monkeypatch.setattr(module.models, "COMPILED", [])
     monkeypatch.setattr(module, "ROOT", tmp_path)
     monkeypatch.setattr(module, "UNFINISHED", tmp_path / "unfinished.jsonl")
     monkeypatch.setattr(module, "RESULTS", tmp_path / "results")
-    monkeypatch.setattr(module, "SAMPLE_SECONDS", 1e-4)
-    monkeypatch.setattr(module, "assert_one_thread", lambda: None)      # other tests have started threads of their own
+    monkeypatch.setattr(module, "devices", lambda: ["cpu"])
+    monkeypatch.setattr(module.timing, "SAMPLE_SECONDS", 1e-5)
+    monkeypatch.setattr(module.timing, "assert_one_thread", lambda: None)   # other tests have started threads
     return module
 
 
 @pytest.fixture
 def run(bench, monkeypatch):
     def command(*arguments):
-        monkeypatch.setattr(sys, "argv", ["benchmarks", "--seconds", "0.001", *arguments])
+        monkeypatch.setattr(sys, "argv", ["benchmarks", "--seconds", "0.0001", *arguments])
         return bench.main()
 
     return command
 
 
-def test_it_runs_as_a_command_with_one_thread():
-    command = [sys.executable, "-W", "error", "-m", "benchmarks", "--seconds", "0.01", "--only", "3,1,4", "2,2,5"]
+@pytest.mark.parametrize(("module", "arguments", "shown"), [
+    ("benchmarks", ["--only", "3,1,4", "2,2,5"],
+     ["time over that of nn.RNN", "unrolled.numpy.LSTM fused", "onnxruntime", "textbook",
+      "unrolled.torch.GRU fused over nn.GRU", "the textbook's LSTM over unrolled.numpy.LSTM fused"]),
+    ("benchmarks.ladder", [], ["the textbook's loop", "blocks in one piece, views made once", "nn.LSTM"]),
+], ids=["benchmarks", "ladder"])
+def test_it_runs_as_a_command_with_one_thread(module, arguments, shown):
+    command = [sys.executable, "-W", "error", "-m", module, "--seconds", "0.01", *arguments]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "unrolled.numpy.RNN : nn.RNN" in done.stdout
-    assert "unrolled.numpy.RNN: geometric mean" in done.stdout
-    assert "unrolled.torch.RNN: geometric mean" in done.stdout
+    for text in shown:
+        assert text in done.stdout
 
 
-def test_what_is_timed_is_the_same_function_with_every_gradient(bench):
-    functions = bench.rnn.implementations(T=5, B=2, H=4)
-    reference = functions["nn.RNN"]()
-    assert len(reference) == 8                                          # output, h_n, d_x, d_h0, four parameters
+# What is timed
+
+
+@pytest.mark.parametrize("backward", [False, True], ids=["forward", "forward and backward"])
+@pytest.mark.parametrize("model", RESULTS)
+def test_what_is_timed_is_the_same_function_with_every_gradient(bench, model, backward):
+    subject = bench.Case(model, T=5, B=2, H=4)
+    functions = subject.functions(backward)
+    reference = functions[f"nn.{model}"]()
+    gradients = 1 + (RESULTS[model] - 1) + 4                            # input, states, four parameters
+    assert len(reference) == RESULTS[model] + backward * gradients
+    others = {f"unrolled.{backend}.{model}" for backend in ("numpy", "torch")}
+    others |= {"textbook"} | {name + " fused" for name in others} if model != "RNN" else set()
+    others |= set() if backward else {"onnxruntime"}
+    assert functions.keys() == {f"nn.{model}"} | others
     for name, function in functions.items():
-        assert bench.rnn.disagreement(function(), reference) < 2e-6, name
+        assert bench.disagreement(function(), reference) < 2e-6, name
 
 
 def test_what_is_not_the_same_function_is_not_timed(bench, monkeypatch):
-    functions = bench.rnn.implementations(T=5, B=2, H=4)
-    right = functions["unrolled.numpy.RNN"]
-    functions["unrolled.numpy.RNN"] = lambda: [1.01 * array for array in right()]
-    monkeypatch.setattr(bench.rnn, "implementations", lambda **size: functions)
-    with pytest.raises(AssertionError, match="unrolled.numpy.RNN and nn.RNN disagree at"):
-        bench.measure({"T": 5, "B": 2, "H": 4}, 0.001)
+    functions = bench.Case("GRU", T=5, B=2, H=4).functions(backward=True)
+    right = functions["unrolled.numpy.GRU"]
+    functions["unrolled.numpy.GRU"] = lambda: [1.01 * array for array in right()]
+    monkeypatch.setattr(bench.Case, "functions", lambda self, backward: functions)
+    with pytest.raises(AssertionError, match="unrolled.numpy.GRU and nn.GRU disagree at"):
+        bench.measure({"device": "cpu", "model": "GRU", "size": {"T": 5, "B": 2, "H": 4}}, 0.001)
 
 
 def test_short_long_narrow_and_wide_are_all_timed(monkeypatch):
     monkeypatch.syspath_prepend(ROOT)
-    from benchmarks import rnn
+    from benchmarks import models
 
-    assert len(rnn.SIZES) == 36
-    assert {(size["T"], size["B"], size["H"]) for size in rnn.SIZES} >= {(35, 1, 64), (200, 64, 512), (100, 32, 256)}
+    assert len(models.SIZES) == 36
+    assert {(size["T"], size["B"], size["H"]) for size in models.SIZES} >= {(35, 1, 64), (200, 64, 512), (100, 32, 256)}
+    assert all(size in models.SIZES for size in models.COMPILED)
+
+
+def test_what_cannot_be_compiled_says_why_and_the_run_goes_on(bench, run, monkeypatch, capsys):
+    def gives_up(self, backward):
+        raise RuntimeError("no C++ compiler found\nand more")
+
+    monkeypatch.setattr(bench.models, "COMPILED", SIZES[:1])
+    monkeypatch.setattr(bench.Case, "compiled", gives_up)
+    assert run("--record") == 0
+    assert "torch.compile: not measured, RuntimeError: no C++ compiler found\n" in capsys.readouterr().out
+    (path,) = bench.RESULTS.iterdir()
+    rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
+    assert sum("not measured" in row for row in rows) == 2              # of LSTM and GRU, at one size
+
+
+def test_what_is_compiled_is_timed_where_it_should_be(bench, monkeypatch):
+    monkeypatch.setattr(bench.models, "COMPILED", SIZES[:1])
+    monkeypatch.setattr(bench.Case, "compiled", lambda self, backward: self.torch_layer(self.library, backward))
+    found = [bench.measure({"device": "cpu", "model": "LSTM", "size": size}, 0.0001) for size in SIZES]
+    assert ["torch.compile" in row["forward and backward"] for row in found] == [True, False]
+
+
+def test_every_rung_of_the_ladder_is_the_same_function(bench):
+    from benchmarks import ladder
+
+    subject = bench.Case("LSTM", T=5, B=2, H=4)
+    reference = subject.torch_layer(subject.library, backward=True)()
+    for name, version in ladder.VERSIONS.items():
+        function = subject.by_hand(*version)
+        function()                                                      # the second call must not see the first
+        assert bench.disagreement(function(), reference) < 2e-6, name
+
+
+def test_the_ladder_on_record_has_every_rung(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT)
+    from benchmarks import ladder
+
+    recorded = json.loads(ladder.RECORD.read_text(encoding="utf-8"))
+    assert {"commit", "date", "device", "versions", "load"} <= recorded.keys()
+    assert [result["size"] for result in recorded["results"]] == ladder.SIZES
+    for result in recorded["results"]:
+        assert [row["trick"] for row in result["rows"]] == list(ladder.VERSIONS)
+
+
+# Runs, and runs that stop
 
 
 def test_a_finished_run_is_recorded_and_leaves_nothing_unfinished(bench, run, capsys):
@@ -74,56 +139,88 @@ def test_a_finished_run_is_recorded_and_leaves_nothing_unfinished(bench, run, ca
     (path,) = bench.RESULTS.iterdir()
     recorded = json.loads(path.read_text(encoding="utf-8"))
     assert path.stem.startswith(recorded["date"])
-    assert {"commit", "device", "versions", "load", "summary"} <= recorded.keys()
-    assert [row["size"] for row in recorded["rows"]] == SIZES
-    assert recorded["rows"][0]["ratios"]["unrolled.numpy.RNN"]["rounds"] >= 5
+    assert {"commit", "device", "versions", "load", "targets"} <= recorded.keys()
+    assert [(row["model"], row["size"]) for row in recorded["rows"]] == [(m, size) for m in RESULTS for size in SIZES]
+    ratio = recorded["rows"][0]["forward and backward"]["unrolled.numpy.RNN"]
+    assert ratio["rounds"] >= bench.timing.ROUNDS
     assert not bench.UNFINISHED.exists()
-    assert f"Recorded in results/{path.name}" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert f"Recorded in results/{path.name}" in printed
+    assert "No CUDA device here: cuDNN is not measured." in printed
 
 
 def test_a_stopped_run_goes_on_where_it_was(bench, run, monkeypatch, capsys):
     measure, measured = bench.measure, []
 
-    def stop_at_the_second(size, seconds):
+    def stop_at_the_second(case, seconds):
         if measured:
             raise KeyboardInterrupt
-        measured.append(size)
-        return measure(size, seconds)
+        measured.append(case)
+        return measure(case, seconds)
 
     monkeypatch.setattr(bench, "measure", stop_at_the_second)
     assert run() == 130
-    assert "1 of 2 sizes are kept, the same command goes on" in capsys.readouterr().err
+    assert "What is measured is kept, the same command goes on" in capsys.readouterr().err
     with bench.UNFINISHED.open("a") as file:
-        file.write('{"size": {"T": 2, "B"')                             # a line that a kill cut off
-    monkeypatch.setattr(bench, "measure", lambda size, seconds: measured.append(size) or measure(size, seconds))
+        file.write('{"model": "RNN", "size": {"T": 2, "B"')             # a line that a kill cut off
+    monkeypatch.setattr(bench, "measure", lambda case, seconds: measured.append(case) or measure(case, seconds))
     assert run() == 0
-    assert measured == SIZES
-    assert "1 of 2 sizes are measured" in capsys.readouterr().err
+    assert [(case["model"], case["size"]) for case in measured] == [(m, size) for m in RESULTS for size in SIZES]
+    assert "1 of 6 are measured" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("change", ["--fresh", "other code"])
-def test_halves_that_do_not_belong_together_are_not_joined(bench, run, monkeypatch, change):
-    ratios = {name: {"median": 0.001, "minimum": 0.001, "spread": 0, "rounds": 5} for name in bench.rnn.TARGETS}
-    bench.keep({"size": SIZES[0], "ratios": ratios, "fingerprint": bench.fingerprint(bench.origin("torch", "numpy"))})
+def test_halves_that_do_not_belong_together_are_not_joined(bench, run, change):
+    case = {"device": "cpu", "model": "RNN", "size": SIZES[0]}
+    row = case | bench.measure(case, 0.0001)
+    row["forward"]["unrolled.numpy.RNN"]["median"] = 1e-9
+    bench.keep(row | {"fingerprint": bench.fingerprint(bench.origin(*bench.PACKAGES))})
     if change == "other code":
         (bench.ROOT / "benchmarks").mkdir()
         (bench.ROOT / "benchmarks/new.py").write_text("x = 1\n")
     assert run("--record", *([change] if change.startswith("-") else [])) == 0
     (path,) = bench.RESULTS.iterdir()
-    assert json.loads(path.read_text(encoding="utf-8"))["rows"][0]["ratios"] != ratios
+    recorded = json.loads(path.read_text(encoding="utf-8"))
+    assert recorded["rows"][0]["forward"]["unrolled.numpy.RNN"]["median"] > 1e-6
 
 
-@pytest.mark.parametrize(("median", "verdict"), [(1.19, "target 1.2: met"), (1.21, "target 1.2: MISSED")])
-def test_a_target_says_where_it_stands(bench, median, verdict):
-    ratios = {name: {"median": median, "minimum": 0.5} for name in bench.rnn.TARGETS}
-    found = bench.summaries([{"size": size, "ratios": ratios} for size in SIZES])
-    assert found["unrolled.numpy.RNN"]["verdict"] == verdict
-    assert found["unrolled.numpy.RNN"]["median"] == median
-    assert found["unrolled.torch.RNN"]["verdict"] == "no target"
+# What the numbers mean
+
+
+def rows_with(bench, **medians):
+    """Rows in which everybody takes as long as the library, but for those named."""
+    names = [*bench.models.TARGETS, "textbook"]
+    part = {name: {"median": medians.get(name, 1.0)} for name in names}
+    return [{"model": model, "size": size, "forward and backward": part} for model in RESULTS for size in SIZES]
+
+
+@pytest.mark.parametrize(("name", "found", "verdict"), [
+    ("unrolled.numpy.RNN", 1.19, "met"), ("unrolled.numpy.RNN", 1.21, "MISSED"),
+    ("unrolled.numpy.LSTM fused", 1.21, "MISSED"), ("unrolled.numpy.GRU fused", 0.99, "met"),
+    ("unrolled.torch.LSTM fused", 1.01, "MISSED"), ("unrolled.torch.GRU fused", 0.86, "MISSED"),
+])
+def test_a_target_says_where_it_stands(bench, name, found, verdict):
+    (target,) = [target for target in bench.targets(rows_with(bench, **{name: found}))
+                 if target["what"].startswith(f"{name} over")]
+    assert target["found"] == found
+    assert target["verdict"] == verdict
+
+
+@pytest.mark.parametrize(("ours", "verdict"), [(0.3, "met"), (0.4, "MISSED")])
+def test_the_textbook_must_be_slower(bench, ours, verdict):
+    targets = bench.targets(rows_with(bench, **{"unrolled.numpy.GRU fused": ours}))
+    (target,) = [target for target in targets if target["what"].startswith("the textbook's GRU")]
+    assert target["found"] == pytest.approx(1 / ours, abs=1e-4)
+    assert target["verdict"] == verdict
 
 
 def test_the_mean_of_ratios_is_geometric(bench):
     assert bench.geometric_mean([0.5, 2.0]) == pytest.approx(1.0)
+
+
+def test_a_ratio_is_taken_round_by_round(bench):
+    ratio = bench.timing.ratio([2.0, 20.0, 2.0], [1.0, 10.0, 4.0])      # the second round was slow for both
+    assert ratio == {"median": 2.0, "minimum": 2.0, "spread": 0.0, "rounds": 3}
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
