@@ -181,7 +181,7 @@ def write(path, runs, done):
         What was written, as a dict.
     """
     entries = [done[name(run)] for run in runs]
-    head = origin.origin(*PACKAGES, paths=SOURCES)
+    head = origin.origin(*PACKAGES, paths=(*SOURCES, "experiments/*.py"))
     head["device"] = " and ".join(sorted({entry["device"] for entry in entries}))
     rows = [entry["row"] for entry in entries]
     path = Path(path).resolve()                                     # a link stays a link
