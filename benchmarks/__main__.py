@@ -37,8 +37,9 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--fresh", action="store_true", help="forget what a stopped run has measured")
     parser.add_argument("--record", action="store_true", help=f"write the results to {RESULTS.relative_to(ROOT)}/")
-    parser.add_argument("--seconds", type=float, default=2.5,
-                        help=f"to spend on each model, size and pass, but at least {timing.ROUNDS} rounds (2.5)")
+    parser.add_argument("--seconds", type=float, default=3.0,
+                        help=f"for each model and size, half of it for the forward pass alone, and at least "
+                             f"{timing.ROUNDS} rounds of each (3)")
     parser.add_argument("--only", type=_size, nargs="+", metavar="T,B,H", help="these sizes, kept nowhere")
     options = parser.parse_args()
     if options.record and options.only:
@@ -55,6 +56,7 @@ def main():
             measured_on = origin(*PACKAGES, paths=models.FILES) | {"load": timing.load()}
             if device == "cuda":
                 measured_on |= {"device": torch.cuda.get_device_name(), "host": measured_on["device"]}
+                measured_on["versions"] |= {"cuda": torch.version.cuda, "cudnn": torch.backends.cudnn.version()}
             rows = run(device, options, measured_on)
             report(rows, measured_on, device)
             if options.record:
@@ -109,7 +111,7 @@ def measure(case, seconds):
         for ours, function in functions.items():
             error = disagreement(function(), reference)
             assert error < AGREEMENT, f"{ours} and {subject.reference} disagree at {case['size']}: {error:.1e}"
-        times = timing.rounds(functions, seconds if backward else seconds / 2)
+        times = timing.rounds(functions, seconds / 2)
         library = times.pop(subject.reference)
         found[name] = {ours: timing.ratio(values, library) for ours, values in times.items()}
     return found
@@ -129,8 +131,8 @@ def compiled(subject, backward):
 
 def report(rows, measured_on, device):
     """Print, for each model, everybody's geometric mean over the sizes, and where each target stands."""
-    print(f"\nFloat32, D = H, one thread, {measured_on['device']}, "
-          + ", ".join(f"{package} {measured_on['versions'][package]}" for package in PACKAGES))
+    versions = ", ".join(f"{name} {version}" for name, version in measured_on["versions"].items())
+    print(f"\nFloat32, D = H, one thread, {measured_on['device']}, {versions}")
     batches = sorted({row["size"]["B"] for row in rows})
     columns = "".join(f"{f'B = {B}':>8}" for B in batches)
     for model in models.MODELS:
