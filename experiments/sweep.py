@@ -82,11 +82,12 @@ def sweep(function, runs, journal, address=None, workers=1):
 def client_of(address, workers):
     """A client of the scheduler at `address`, or of a cluster of this machine that ends with it."""
     if address is None:
-        # Port 0 is any free one; no address would be 8787, and a warning where that is taken. Saturation 1: no run
-        # waits at a worker that is busy, so none is blamed if that worker dies.
+        # No dashboard, yet the scheduler opens a port for its metrics: any free one, for this machine alone.
+        # Saturation 1: no run waits at a worker that is busy, so none is blamed if that worker dies.
+        options = {"dashboard_address": "127.0.0.1:0", "scheduler_kwargs": {"dashboard": False}}
         with (
             dask.config.set({"distributed.scheduler.worker-saturation": 1.0}),
-            LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster,
+            LocalCluster(n_workers=workers, threads_per_worker=1, **options) as cluster,
             Client(cluster) as client,
         ):
             yield client
