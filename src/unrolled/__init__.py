@@ -14,6 +14,10 @@ The letters, everywhere:
     L   num_layers; N directions, 1 or 2
     W   input weights, `weight_ih`, (H, D)        U   recurrent weights, `weight_hh`, (H, H)
     b   biases, `bias_ih` + `bias_hh`, (H,)       a_t pre-activation W x_t + U h_{t-1} + b
+    c_t the cell of an LSTM, (H,)                 i, f, g, o its gates: input, forget, candidate, output
+    P   proj_size, the width of a projected h_t   r, z, n the GRU's: reset, update, candidate
+
+With G gates, W, U and b hold G blocks of H rows, one a gate, in torch's order: i, f, g, o and r, z, n.
 
 Equations act on column vectors; arrays keep one sequence a row, so `W x_t` is written `x_t @ W.T`.
 """

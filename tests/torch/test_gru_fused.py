@@ -14,6 +14,15 @@ from unrolled.parity import compare
 from unrolled.torch import GRU, gru_fused
 
 
+@pytest.fixture(scope="module", autouse=True, params=["NumPy's node", "torch's node"])
+def node(request):
+    """The node of the graph: the one that a CPU gets, and the one for everything else."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "torch's node":
+            patch.setattr(gru_fused, "on_numpy", lambda x: False)
+        yield
+
+
 def normal(*shape, seed=1, dtype=torch.float64):
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
 

@@ -9,7 +9,7 @@ and, with dh_t for dL/dh_t summed over every later use of h_t,
     dW = sum_t da_t x_t',   dU = sum_t da_t h_{t-1}',   db = sum_t da_t   (one weight, T uses, T terms)
 
 Letters: T steps, B batch, D input_size, H hidden_size, L num_layers, N directions.
-Not here: packed sequences and projections; `unrolled.torch` has the first.
+Not here: packed sequences; `unrolled.torch` takes them.
 """
 
 import numpy as np

@@ -1,8 +1,8 @@
 """The GRU of `unrolled.torch.gru` again, reset after, with a backward pass by hand: fewer and larger steps.
 
 Autograd remembers every operation of every step and walks back through all of them. Here one node stands for the whole
-sequence, and goes back with three operations a step. `unrolled.numpy.gru_fused` has the derivation; what torch adds
-are products that also sum (`addmm`, `addcmul`), and `lerp`, which is a GRU's last equation.
+sequence: on a CPU `unrolled.numpy.gru_fused`, working in the tensors' own memory; elsewhere, and in half precision,
+the same derivation in torch's words, whose products also sum (`addmm`, `addcmul`), and whose `lerp` is the last equation.
 
 Letters: T steps, B batch, D input_size, H hidden_size. No options: `unrolled.torch.GRU(fused=True)` checks them.
 """
@@ -10,7 +10,8 @@ Letters: T steps, B batch, D input_size, H hidden_size. No options: `unrolled.to
 import torch
 from torch.autograd.function import once_differentiable
 
-from unrolled.torch.lstm_fused import apply
+from unrolled.numpy import gru_fused
+from unrolled.torch.lstm_fused import NumPy, apply, on_numpy
 
 
 def run(x, state, p):
@@ -24,8 +25,11 @@ def run(x, state, p):
     Returns:
         Every state, (T, B, H), and h_T, (B, H), in a tuple.
     """
-    tensors = [x, *state, p["weight_ih"], p["weight_hh"], p.get("bias_ih"), p.get("bias_hh")]
-    output, h_n = apply(Recurrence, tensors)
+    if on_numpy(x):
+        output, h_n = NumPy.apply(gru_fused, tuple(p), x, *p.values(), *state)
+    else:
+        tensors = [x, *state, p["weight_ih"], p["weight_hh"], p.get("bias_ih"), p.get("bias_hh")]
+        output, h_n = apply(Recurrence, tensors)
     return output, (h_n,)
 
 

@@ -1,17 +1,17 @@
 """The LSTM of `unrolled.torch.lstm` again, with a backward pass by hand: the same equations, fewer and larger steps.
 
 Autograd remembers every operation of every step and walks back through all of them. Here one node stands for the whole
-sequence, keeps four arrays, and goes back with five operations a step. `unrolled.numpy.lstm_fused` has the derivation
-and the tricks; torch adds products that also sum (`addmm`, `addcmul`). One trick turns round: on a CPU torch's sigmoid
-is several times faster than its tanh, so here it is
-
-    tanh(a) = 2 σ(2a) - 1,   with the candidate's weights doubled, so that one σ serves all four gates.
+sequence. On a CPU that node is `unrolled.numpy.lstm_fused`, forward and backward, working in the tensors' own memory:
+a call of NumPy costs a fraction of a call of torch, and its tanh is several times faster. Elsewhere, and in half
+precision, it is the same derivation in torch's words, whose products also sum (`addmm`, `addcmul`).
 
 Letters: T steps, B batch, D input_size, H hidden_size. No options: `unrolled.torch.LSTM(fused=True)` checks them.
 """
 
 import torch
 from torch.autograd.function import once_differentiable
+
+from unrolled.numpy import lstm_fused
 
 
 def run(x, state, p):
@@ -25,9 +25,41 @@ def run(x, state, p):
     Returns:
         Every state, (T, B, H), and the pair (h_T, c_T), (B, H) each.
     """
-    tensors = [x, *state, p["weight_ih"], p["weight_hh"], p.get("bias_ih"), p.get("bias_hh")]
-    output, h_n, c_n = apply(Recurrence, tensors)
+    if on_numpy(x):
+        output, h_n, c_n = NumPy.apply(lstm_fused, tuple(p), x, *p.values(), *state)
+    else:
+        tensors = [x, *state, p["weight_ih"], p["weight_hh"], p.get("bias_ih"), p.get("bias_hh")]
+        output, h_n, c_n = apply(Recurrence, tensors)
     return output, (h_n, c_n)
+
+
+def on_numpy(x):
+    """Whether NumPy can work on this tensor where it lies."""
+    return x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64) and not torch.is_autocast_enabled("cpu")
+
+
+class NumPy(torch.autograd.Function):
+    """A fused recurrence of `unrolled.numpy` as one node of torch's graph; the arrays are the tensors' own memory."""
+
+    @staticmethod
+    def forward(ctx, recurrence, names, x, *tensors):
+        parameters, state = tensors[: len(names)], tensors[len(names) :]
+        p = {name: tensor.detach().numpy() for name, tensor in zip(names, parameters)}
+        state = tuple(part.detach().contiguous().numpy() for part in state)
+        output, final, ctx.saved = recurrence.run(x.detach().contiguous().numpy(), state, p)
+        output = torch.from_numpy(output)
+        ctx.recurrence, ctx.names = recurrence, names
+        ctx.save_for_backward(x, output, *parameters)     # not to read, but so that torch notices who writes into them
+        return output, *map(torch.from_numpy, final)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, d_output, *d_state):
+        p = dict(zip(ctx.names, (tensor.detach().numpy() for tensor in ctx.saved_tensors[2:])))
+        d_x, d_state, grads = ctx.recurrence.run_backward(
+            d_output.contiguous().numpy(), tuple(part.contiguous().numpy() for part in d_state), ctx.saved, p
+        )
+        return None, None, *map(torch.from_numpy, (d_x, *(grads[name] for name in ctx.names), *d_state))
 
 
 def apply(function, tensors):
@@ -47,45 +79,45 @@ class Recurrence(torch.autograd.Function):
     def forward(ctx, x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh):
         T, B, D = x.shape
         H = weight_hh.shape[1]
-        rows, weight_t = x.reshape(T * B, D), doubled(weight_hh).T
+        rows = x.reshape(T * B, D)
         if bias_ih is None:
-            gates = rows @ doubled(weight_ih).T           # (T·B, 4H)  W x_t + b, all gates and steps at once
+            gates = rows @ weight_ih.T                    # (T·B, 4H)  W x_t + b, all gates and steps at once
         else:
-            gates = torch.addmm(doubled(bias_ih + bias_hh), rows, doubled(weight_ih).T)
+            gates = torch.addmm(bias_ih + bias_hh, rows, weight_ih.T)
         gates = gates.view(T, B, 4 * H)
-        # Kept as -h_t, 2 c_t and s_t = σ(2 c_t), which take the fewest operations.
-        minus_h, twice_c, s = x.new_empty(T + 1, B, H), x.new_empty(T + 1, B, H), x.new_empty(T, B, H)
-        torch.neg(h0, out=minus_h[0])
-        torch.mul(c0, 2, out=twice_c[0])
-        steps = [array.unbind() for array in (gates, *gates.chunk(4, dim=-1), s)]    # views, made once
-        hs, cs = minus_h.unbind(), twice_c.unbind()
-        for a, i, f, s_g, o, s_t, h_last, h_t, c_last, c_t in zip(*steps, hs, hs[1:], cs, cs[1:]):
-            a.addmm_(h_last, weight_t, alpha=-1).sigmoid_()                          # (B, 4H)  all gates in one call
-            torch.mul(f, c_last, out=c_t).addcmul_(i, s_g, value=4).sub_(i, alpha=2)    # f 2c + i 2g,  g = 2 s_g - 1
-            torch.sigmoid(c_t, out=s_t)
-            torch.addcmul(o, o, s_t, value=-2, out=h_t)   # -o tanh(c) = o - 2 o σ(2c)
-        h = minus_h.neg_()
-        ctx.save_for_backward(x, weight_ih, weight_hh, gates, h, twice_c, s)
-        return h[1:], h[-1].clone(), twice_c[-1] / 2
+        h, c, tanh_c = x.new_empty(T + 1, B, H), x.new_empty(T + 1, B, H), x.new_empty(T, B, H)
+        h[0], c[0] = h0, c0
+        i_and_f, (i, f, g, o) = gates[..., : 2 * H], gates.chunk(4, dim=-1)
+        # Views of every step, made once; what follows happens in the memory of `gates`, `h`, `c` and `tanh_c`.
+        steps = [array.unbind() for array in (gates, i_and_f, i, f, g, o, tanh_c)]
+        hs, cs, weight_t = h.unbind(), c.unbind(), weight_hh.T
+        for a, i_f, i_t, f_t, g_t, o_t, tanh_c_t, h_last, h_t, c_last, c_t in zip(*steps, hs, hs[1:], cs, cs[1:]):
+            a.addmm_(h_last, weight_t)                    # (B, 4H)  W x_t + b + U h_{t-1}
+            i_f.sigmoid_()                                # (B, 2H)  neighbours: one call
+            g_t.tanh_()
+            o_t.sigmoid_()
+            torch.mul(f_t, c_last, out=c_t).addcmul_(i_t, g_t)
+            torch.tanh(c_t, out=tanh_c_t)
+            torch.mul(o_t, tanh_c_t, out=h_t)
+        ctx.save_for_backward(x, weight_ih, weight_hh, gates, h, c, tanh_c)
+        return h[1:], h[-1].clone(), c[-1].clone()
 
     @staticmethod
     @once_differentiable
     def backward(ctx, d_output, d_h_n, d_c_n):
-        x, weight_ih, weight_hh, gates, h, twice_c, s = ctx.saved_tensors
-        T, B, H = s.shape
-        i, f, s_g, o = gates.chunk(4, dim=-1)             # (T, B, H) each
+        x, weight_ih, weight_hh, gates, h, c, tanh_c = ctx.saved_tensors
+        T, B, H = tanh_c.shape
+        i, f, g, o = gates.chunk(4, dim=-1)               # (T, B, H) each
         # Every derivative is dc_t or dh_t times something known by now. That something, for all steps at once:
-        local, by_c = gates.new_empty(T, B, 4, H), gates.new_empty(T, B, H)
+        local = gates.new_empty(T, B, 4, H)
         by_i, by_f, by_g, by_o = local.unbind(2)
-        part = i * s_g                                    # (T, B, H)
-        torch.addcmul(part, part, s_g, value=-1, out=by_g).mul_(4)               # i (1 - g^2)
-        part.mul_(2).sub_(i)
+        part = i * g                                      # (T, B, H)
         torch.addcmul(part, part, i, value=-1, out=by_i)                         # g i (1 - i)
-        torch.mul(f, twice_c[:-1], out=part).div_(2)
+        torch.addcmul(i, part, g, value=-1, out=by_g)                            # i (1 - g^2)
+        torch.mul(f, c[:-1], out=part)
         torch.addcmul(part, part, f, value=-1, out=by_f)                         # c_{t-1} f (1 - f)
-        torch.addcmul(h[1:], h[1:], o, value=-1, out=by_o)                       # tanh(c) o (1 - o)
-        torch.mul(o, s, out=part)
-        torch.addcmul(part, part, s, value=-1, out=by_c).mul_(4)                 # o (1 - tanh(c)^2)
+        torch.addcmul(h[1:], h[1:], o, value=-1, out=by_o)                       # tanh(c) o (1 - o), as h = o tanh(c)
+        by_c = torch.addcmul(o, h[1:], tanh_c, value=-1)                         # o (1 - tanh(c)^2)
 
         d_h, d_c = d_h_n + d_output[-1], d_c_n.clone()    # (B, H)  dL/dh_T, dL/dc_T over every later use
         d_c_blocks = d_c[:, None]                         # (B, 1, H)  three blocks of a step meet the same dc_t
