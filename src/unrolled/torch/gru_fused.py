@@ -2,7 +2,7 @@
 
 Autograd remembers every operation of every step and walks back through all of them. Here one node stands for the whole
 sequence: on a CPU `unrolled.numpy.gru_fused`, working in the tensors' own memory; elsewhere, and in half precision,
-the same derivation in torch's words, whose products also sum (`addmm`, `addcmul`), and whose `lerp` is the last equation.
+the same derivation in torch's words, whose products also sum (`addmm`, `addcmul`), and whose `lerp` is the last line.
 
 Letters: T steps, B batch, D input_size, H hidden_size. No options: `unrolled.torch.GRU(fused=True)` checks them.
 """
