@@ -166,6 +166,7 @@ class Case:
         step = lstm.step if self.model == "LSTM" else gru.step_reset_after
         layer = getattr(unrolled.torch, self.model)(self.size["H"], self.size["H"], device=self.device)
         layer.load_state_dict(self.library.state_dict())
+        torch.compiler.reset()                             # after eight sizes and modes it would compile no more
         layer.step = torch.compile(step)
         return self.torch_layer(layer, backward)
 

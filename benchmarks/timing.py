@@ -4,6 +4,7 @@ import contextlib
 import gc
 import math
 import os
+import time
 
 import pyperf
 import torch
@@ -13,7 +14,7 @@ SAMPLE_SECONDS = 0.02                     # short calls are repeated until a sam
 ROUNDS = 3                                # at least
 
 
-def rounds(functions, seconds):
+def rounds(functions, seconds, clock=time.process_time):
     """Time functions that do the same work, in one process.
 
     They take turns, in an order that changes from round to round. What else the machine does, and how warm it is, then
@@ -23,27 +24,30 @@ def rounds(functions, seconds):
     Args:
         functions: by name, without arguments.
         seconds: to spend, but at least `ROUNDS` rounds.
+        clock: what is read before and after. The processor's time of this process does not run while others have the
+            core, and with one thread it is otherwise the time on the wall; for work that is done elsewhere, on a GPU,
+            take `time.perf_counter`.
 
     Returns:
         By name, the seconds a call took, one number a round.
     """
     names = list(functions)
-    repeats = {name: max(1, math.ceil(SAMPLE_SECONDS / sample(functions[name], 1))) for name in names}
+    repeats = {name: max(1, math.ceil(SAMPLE_SECONDS / sample(functions[name], 1, clock))) for name in names}
     values = {name: [] for name in names}
-    end = pyperf.perf_counter() + seconds
-    while len(values[names[0]]) < ROUNDS or pyperf.perf_counter() < end:
+    end = time.perf_counter() + seconds
+    while len(values[names[0]]) < ROUNDS or time.perf_counter() < end:
         for name in names:
-            values[name].append(sample(functions[name], repeats[name]))
+            values[name].append(sample(functions[name], repeats[name], clock))
         names = names[1:] + names[:1]
     return values
 
 
-def sample(function, repeats):
+def sample(function, repeats, clock=time.process_time):
     """Seconds one call takes, on average over some."""
-    start = pyperf.perf_counter()
+    start = clock()
     for _ in range(repeats):
         function()
-    return (pyperf.perf_counter() - start) / repeats
+    return (clock() - start) / repeats
 
 
 def ratio(ours, theirs):

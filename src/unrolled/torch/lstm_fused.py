@@ -121,7 +121,7 @@ class Recurrence(torch.autograd.Function):
 
         d_h, d_c = d_h_n + d_output[-1], d_c_n.clone()    # (B, H)  dL/dh_T, dL/dc_T over every later use
         d_c_blocks = d_c[:, None]                         # (B, 1, H)  three blocks of a step meet the same dc_t
-        d_a = local.view(T, B, 4 * H)       # in the end da_t, in the place of `local`
+        d_a = local.view(T, B, 4 * H)                     # in the end da_t, in the place of `local`
         before = [torch.zeros_like(d_h), *d_output.unbind()[:-1]]                # dL/dy_{t-1}
         steps = [array.unbind() for array in (by_c, by_o, local[:, :, :3], f, d_a)]
         for d_y, by_c_t, d_o_t, d_i_f_and_g, f_t, d_a_t in zip(*map(reversed, (before, *steps))):
@@ -131,17 +131,10 @@ class Recurrence(torch.autograd.Function):
             d_c.mul_(f_t)                                 # (B, H)  the carousel
             torch.addmm(d_y, d_a_t, weight_hh, out=d_h)   # (B, H)  the output and the gates use h_{t-1}
 
-        d_rows = local.view(T * B, 4 * H)     # (T·B, 4H)  one product sums steps and batch
+        d_rows = local.view(T * B, 4 * H)                 # (T·B, 4H)  one product sums steps and batch
         need_x, _, _, need_w, need_u, need_b, need_b2 = ctx.needs_input_grad
         d_x = (d_rows @ weight_ih).view_as(x) if need_x else None
         d_weight_ih = d_rows.T @ x.reshape(T * B, -1) if need_w else None
         d_weight_hh = d_rows.T @ h[:-1].reshape(T * B, H) if need_u else None
         d_bias = d_rows.sum(0) if need_b or need_b2 else None
         return d_x, d_h, d_c, d_weight_ih, d_weight_hh, d_bias, d_bias
-
-
-def doubled(weight):
-    """Rows of gates, those of the candidate doubled; a copy."""
-    weight, H = weight.clone(), len(weight) // 4
-    weight[2 * H : 3 * H] *= 2
-    return weight
