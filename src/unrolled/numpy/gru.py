@@ -42,25 +42,25 @@ def run(x, h0, weight_ih, weight_hh, bias_ih, bias_hh, reset_after):
     """
     T, B, D = x.shape
     H = len(weight_hh) // 3
-    U, U_n = weight_hh[: 2 * H], weight_hh[2 * H :]                  # (2H, H), (H, H)
+    U, U_n = weight_hh[: 2 * H], weight_hh[2 * H :]     # (2H, H), (H, H)
     b, b_n = np.split(np.broadcast_to(bias_hh, 3 * H), [2 * H])
     h, past = np.empty((T + 1, B, H), x.dtype), np.empty((T, B, H), x.dtype)
     h[0] = h0
-    drive = x.reshape(T * B, D) @ weight_ih.T + bias_ih              # (T·B, 3H)  W x_t + b_W, all steps at once
+    drive = x.reshape(T * B, D) @ weight_ih.T + bias_ih  # (T·B, 3H)  W x_t + b_W of all steps
     gates = drive.reshape(T, B, 3 * H)
-    for t in range(T):                                               # the only sequential part
-        r, z, n = np.split(gates[t], 3, axis=1)                      # (B, H) each, views: what follows is in `gates`
-        rz = gates[t, :, : 2 * H]                                    # (B, 2H)
+    for t in range(T):                                  # the only sequential part
+        r, z, n = np.split(gates[t], 3, axis=1)         # (B, H) each, views into `gates`
+        rz = gates[t, :, : 2 * H]                       # (B, 2H)
         rz += h[t] @ U.T + b
         sigmoid(rz, out=rz)
         if reset_after:
-            past[t] = h[t] @ U_n.T + b_n                             # (B, H)
+            past[t] = h[t] @ U_n.T + b_n                # (B, H)
             n += r * past[t]
         else:
             past[t] = h[t]
             n += (r * past[t]) @ U_n.T + b_n
         np.tanh(n, out=n)
-        h[t + 1] = (1 - z) * n + z * h[t]                            # (B, H)
+        h[t + 1] = (1 - z) * n + z * h[t]               # (B, H)
     return h, gates, past
 
 
@@ -78,32 +78,32 @@ def run_backward(d_output, d_h, x, h, gates, past, weight_ih, weight_hh, reset_a
     T, B, D = x.shape
     H = len(weight_hh) // 3
     U, U_n = weight_hh[: 2 * H], weight_hh[2 * H :]
-    d_a = np.empty_like(gates)                                       # (T, B, 3H)
-    d_m = np.empty_like(past)                                        # (T, B, H)  what reaches U_n's product
+    d_a = np.empty_like(gates)                               # (T, B, 3H)
+    d_m = np.empty_like(past)                                # (T, B, H)  reaches U_n's product
     for t in reversed(range(T)):
         r, z, n = np.split(gates[t], 3, axis=1)
-        d_r, d_z, d_n = np.split(d_a[t], 3, axis=1)                  # (B, H) each, views into `d_a`
-        d_h = d_h + d_output[t]                                      # (B, H)  the output of step t uses h_t
+        d_r, d_z, d_n = np.split(d_a[t], 3, axis=1)          # (B, H) each, views into `d_a`
+        d_h = d_h + d_output[t]                              # (B, H)  step t's output is h_t
         d_z[:] = d_h * (h[t] - n) * z * (1 - z)
         d_n[:] = d_h * (1 - z) * (1 - n**2)
         if reset_after:
             d_m[t] = d_n * r
-            d_past = d_n                                             # (B, H)  dL/d(r_t * past_t)
-            d_through = d_m[t] @ U_n                                 # (B, H)  dL/dh_{t-1} through the candidate
+            d_past = d_n                                     # (B, H)  dL/d(r_t * past_t)
+            d_through = d_m[t] @ U_n                         # (B, H)  to h_{t-1}
         else:
             d_m[t] = d_n
             d_past = d_n @ U_n
             d_through = d_past * r
         d_r[:] = d_past * past[t] * r * (1 - r)
-        d_h = z * d_h + d_through + d_a[t, :, : 2 * H] @ U           # (B, H)
-    rows, d_m = d_a.reshape(T * B, 3 * H), d_m.reshape(T * B, H)     # one GEMM sums steps and batch
+        d_h = z * d_h + d_through + d_a[t, :, : 2 * H] @ U   # (B, H)
+    rows, d_m = d_a.reshape(T * B, 3 * H), d_m.reshape(T * B, H)  # one GEMM sums all
     h_before = h[:-1].reshape(T * B, H)
     seen = h_before if reset_after else (gates[:, :, :H] * past).reshape(T * B, H)
     d_x = (rows @ weight_ih).reshape(T, B, D)
-    d_weight_ih = rows.T @ x.reshape(T * B, D)                                          # (3H, D)
-    d_weight_hh = np.concatenate([rows[:, : 2 * H].T @ h_before, d_m.T @ seen])         # (3H, H)
-    d_bias_ih = rows.sum(0)                                                             # (3H,)
-    d_bias_hh = np.concatenate([d_bias_ih[: 2 * H], d_m.sum(0)])                        # (3H,)
+    d_weight_ih = rows.T @ x.reshape(T * B, D)                                    # (3H, D)
+    d_weight_hh = np.concatenate([rows[:, : 2 * H].T @ h_before, d_m.T @ seen])   # (3H, H)
+    d_bias_ih = rows.sum(0)                                                       # (3H,)
+    d_bias_hh = np.concatenate([d_bias_ih[: 2 * H], d_m.sum(0)])                  # (3H,)
     return d_x, d_h, d_weight_ih, d_weight_hh, d_bias_ih, d_bias_hh
 
 
