@@ -1,9 +1,8 @@
 """Which model still solves which task at which lag: the runs, the choice of learning rates, and the tables."""
 
-import statistics
 from itertools import chain, product
 
-from unrolled.long_memory import LEARNING_RATES, MODELS, TASKS, UPDATES
+from unrolled.long_memory import LEARNING_RATES, MODELS, TASKS, UPDATES, summary
 from unrolled.training import SEEDS
 
 LAGS = {"copy": (10, 30, 100), "adding": (10, 30, 100, 200), "delayed recall": (10, 30, 100, 200)}
@@ -47,16 +46,14 @@ def best_learning_rates(rows):
 
 def table(rows):
     """Lines: for each task, model and lag, how many seeds solved it, and the median of the updates they needed."""
+    found = summary(rows)
     for task in TASKS:
         lags = sorted({row["lag"] for row in rows if row["task"] == task})
         yield f"\n{task:16}" + "".join(f"{f'lag {lag}':>14}" for lag in lags)
         for model in MODELS:
             cells = []
-            for lag in lags:
-                mine = [row for row in rows if (row["task"], row["model"], row["lag"]) == (task, model, lag)]
-                solved = [row["updates"] for row in mine if row["solved"]]
-                after = f" @{statistics.median(solved):5.0f}" if solved else " " * 7
-                cells.append(f"{len(solved)}/{len(mine)}{after}")
+            for seeds, solved, needed in (found[task, model, lag] for lag in lags):
+                cells.append(f"{solved}/{seeds}" + (f" @{needed:5.0f}" if solved else " " * 7))
             yield f"  {model:14}" + "".join(f"{cell:>14}" for cell in cells)
 
 

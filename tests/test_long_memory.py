@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from unrolled.long_memory import EVERY, MODELS, TASKS, UPDATES, agree, run, shut
+from unrolled.long_memory import EVERY, MODELS, TASKS, UPDATES, agree, run, shut, summary
 from unrolled.torch import GRU, LSTM, RNN
 
 
@@ -121,6 +121,13 @@ def test_the_starts_differ_in_the_gates_that_their_names_say():
     assert torch.equal(chrono[i], -chrono[f])
     assert ((chrono[f] >= 0) & (chrono[f] <= math.log(99))).all()
     assert chrono[f].exp().mean().item() == pytest.approx(50, abs=10)       # time constants up to the lag
+
+
+def test_a_summary_counts_seeds_and_takes_the_median_of_those_that_solved_it():
+    seeds = [(True, 100), (True, 400), (True, 200), (False, 1000)]
+    rows = [{"task": "copy", "model": "GRU", "lag": 10, "solved": solved, "updates": n} for solved, n in seeds]
+    rows.append(rows[-1] | {"lag": 30})
+    assert summary(rows) == {("copy", "GRU", 10): (4, 3, 200), ("copy", "GRU", 30): (1, 0, None)}
 
 
 def test_rows_agree_if_they_began_alike_and_ended_in_the_same_verdict():

@@ -17,6 +17,7 @@ as `unrolled.torch` makes them; then the fastest code that computes the same fun
 
 import json
 import math
+import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -207,6 +208,26 @@ def recorded():
         A dict: `commit`, `date`, `device`, `versions`; `rows`, one dict of `run` each.
     """
     return json.loads(RECORD.read_text(encoding="utf-8"))
+
+
+def summary(rows):
+    """What all seeds together say.
+
+    Args:
+        rows: of the record, or of `run`.
+
+    Returns:
+        By (task, model, lag): how many seeds there are, how many of them solved it, and the median of the updates that
+        these needed, None where there is none.
+    """
+    groups = {}
+    for row in rows:
+        groups.setdefault((row["task"], row["model"], row["lag"]), []).append(row)
+    found = {}
+    for key, group in groups.items():
+        needed = [row["updates"] for row in group if row["solved"]]
+        found[key] = len(group), len(needed), statistics.median(needed) if needed else None
+    return found
 
 
 def agree(one, other, tolerance=1e-3):
