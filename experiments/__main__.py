@@ -2,6 +2,7 @@
 
     python -m experiments long-memory               which model still solves which task at which lag
     python -m experiments tuning                    the learning rates that it uses: which are best
+    python -m experiments comparison                RNN, GRU, LSTM and relatives on text and on the sea
     python -m experiments long-memory --record      and put the result where the chapters read it
 
 Every finished run is kept at once. Whatever stops an experiment, the same command goes on where it was, and the file it
@@ -15,13 +16,15 @@ from pathlib import Path
 
 from tools.origin import ROOT
 
-from experiments import long_memory
+from experiments import comparison, long_memory
 from experiments.sweep import Journal, SweepError, sweep, write
+from unrolled.comparison import run as run_comparison
 from unrolled.long_memory import run
 
-EXPERIMENTS = {                                 # the runs, and what is printed of their rows
-    "long-memory": (long_memory.long_memory, long_memory.table),
-    "tuning": (long_memory.tuning, long_memory.tuning_table),
+EXPERIMENTS = {                                 # the runs, what does one of them, and what is printed of their rows
+    "long-memory": (long_memory.long_memory, run, long_memory.table),
+    "tuning": (long_memory.tuning, run, long_memory.tuning_table),
+    "comparison": (comparison.comparison, run_comparison, comparison.table),
 }
 RESULTS = ROOT / "experiments/results"
 BUILD = ROOT / "_build/experiments"
@@ -46,7 +49,7 @@ def main(arguments=None):
     if options.scheduler and options.workers:
         parser.error("--workers is for this machine; a scheduler has its own")
 
-    make, table = EXPERIMENTS[options.experiment]
+    make, function, table = EXPERIMENTS[options.experiment]
     title = options.experiment + "-small" * options.small
     runs = make(options.small)
     try:
@@ -55,7 +58,7 @@ def main(arguments=None):
             journal.clear()
         if kept := len(journal.read(runs)):
             print(f"Going on: {kept} of {len(runs)} runs are kept.", file=sys.stderr)
-        done, failed = sweep(run, runs, journal, options.scheduler, options.workers or os.cpu_count())
+        done, failed = sweep(function, runs, journal, options.scheduler, options.workers or os.cpu_count())
         if failed:
             print(f"\n{len(failed)} of {len(runs)} runs failed; the others are kept. The same command tries again:",
                   *(f"  {name}: {why}" for name, why in failed.items()), sep="\n", file=sys.stderr)
