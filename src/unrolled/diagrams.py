@@ -243,8 +243,8 @@ def gru_cell(reset_after=True):
         drawing.joint(x + 8, bottom)
         drawing.box(x, gates, " tanh" if name == "candidate" else " σ", GATES[name], side)
         letter = {"update": "z", "reset": "r", "candidate": "n"}[name]
-        drawing.text(x + 27, gates + 5, letter, "start", GATES[name], 17)
-        drawing.text(x + 4, bottom + 22, f" {name}", color=GATES[name], size=13)
+        drawing.text(x + 27, gates + 5, letter, "start", size=17)
+        drawing.text(x + 4, bottom + 22, f" {name}", size=13)
     drawing.bend((at["reset"], gates - side / 2), (at["reset"], gates - 38), (times, gates - 38), (times, past - SIGN),
                  color=GATES["reset"], width=2)
     drawing.operation(times, past, "×", GATES["reset"])
@@ -253,7 +253,7 @@ def gru_cell(reset_after=True):
     drawing.operation(at["update"], top, "×", GATES["update"])
     drawing.joint(at["update"], middle, GATES["update"])
     drawing.bend((at["update"], middle), (at["candidate"] - SIGN, middle), color=GATES["update"], width=2)
-    drawing.text(at["reset"], middle - 6, " 1 − z", color=GATES["update"], size=13)
+    drawing.text(at["reset"], middle - 6, " 1 − z", size=13)
     drawing.bend((at["candidate"], gates - side / 2), (at["candidate"], middle + SIGN), color=GATES["candidate"],
                  width=2)
     drawing.operation(at["candidate"], middle, "×")
