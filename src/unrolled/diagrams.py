@@ -175,8 +175,8 @@ def lstm_cell(forget_gate=True, peephole=False):
         drawing.bend((x, bottom), (x, gates + side / 2))
         drawing.joint(x, bottom)
         drawing.box(x, gates, " tanh" if name == "candidate" else " σ", GATES[name], side)
-        drawing.text(x + 27, gates + 5, name[0] if name != "candidate" else "g", "start", GATES[name], 17)
-        drawing.text(x, bottom + 20, f" {name}", color=GATES[name], size=13)
+        drawing.text(x + 27, gates + 5, name[0] if name != "candidate" else "g", "start", size=17)
+        drawing.text(x, bottom + 20, f" {name}", size=13)
     stops = [at["forget"], write] if forget_gate else [write]
     for begin, end in zip([62, *(x + SIGN for x in stops)], [x - SIGN for x in stops]):
         drawing.line((begin, top), (end, top), width=6)
