@@ -195,7 +195,7 @@ VERSIONS = {
     "known factors before the loop": (inputs_together, slopes_before_backward),
     "no new memory in the loops": (no_new_memory, no_new_memory_backward),
     "one tanh for all gates": (one_tanh, no_new_memory_backward),
-    "blocks in one piece, views made once": (lstm_fused.run, lstm_fused.run_backward),
+    "blocks in one piece, a cacheful at a time": (lstm_fused.run, lstm_fused.run_backward),
 }
 
 

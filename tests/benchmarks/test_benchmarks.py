@@ -42,7 +42,7 @@ def run(bench, monkeypatch):
     ("benchmarks", ["--only", "3,1,4", "2,2,5"],
      ["time over that of nn.RNN", "unrolled.numpy.LSTM fused", "onnxruntime", "textbook",
       "unrolled.torch.GRU fused over nn.GRU", "the textbook's LSTM over unrolled.numpy.LSTM fused"]),
-    ("benchmarks.ladder", [], ["the textbook's loop", "blocks in one piece, views made once", "nn.LSTM"]),
+    ("benchmarks.ladder", [], ["the textbook's loop", "blocks in one piece, a cacheful at a time", "nn.LSTM"]),
 ], ids=["benchmarks", "ladder"])
 def test_it_runs_as_a_command_with_one_thread(module, arguments, shown):
     command = [sys.executable, "-W", "error", "-m", module, "--seconds", "0.01", *arguments]

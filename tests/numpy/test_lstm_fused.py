@@ -40,6 +40,17 @@ def test_it_equals_the_plain_path(close, T, B, D, H, num_layers, bidirectional, 
         close(got[name], expected[name])
 
 
+@pytest.mark.parametrize("steps", [1, 2, 3, 5, 6])
+def test_how_many_steps_are_prepared_at_a_time_does_not_matter(monkeypatch, steps):
+    _, fast = pair(2, 3)
+    x, state = normal(5, 2, 2), (normal(1, 2, 3), normal(1, 2, 3, seed=2))
+    expected = both_passes(fast, x, state)
+    monkeypatch.setattr(lstm_fused, "IN_CACHE", steps * 2 * 3)
+    got = both_passes(fast, x, state)
+    for name in expected:
+        assert np.array_equal(got[name], expected[name]), name
+
+
 def test_float32_stays_float32_and_equals_the_plain_path_to_rounding(close):
     plain = LSTM(6, 8, seed=0)
     fast = LSTM(6, 8, fused=True)
