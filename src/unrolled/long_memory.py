@@ -11,8 +11,8 @@ forget gate, once with torch's default start and once with input gates that star
 Schmidhuber 1997 had theirs for the adding problem; the LSTM with torch's default start, with a forget bias of 1
 (Jozefowicz et al. 2015), and with chrono biases (Tallec & Ollivier 2018) for T_max = lag; the GRU. All are trained by
 Adam on full backpropagation through time, so "LSTM 1997" is that paper's cell and not its truncated gradient. All start
-as `unrolled.torch` makes them; then the fastest code that computes the same function takes over: the library's
-(`library_twin`), but for the GRU our own.
+as `unrolled.torch` makes them; then the library's kernels take over, which compute the same function, faster
+(`library_twin`).
 """
 
 import json
@@ -86,7 +86,7 @@ MODELS = {
     "LSTM": lambda D, H, lag: library_twin(LSTM(D, H)),
     "LSTM bias 1": lambda D, H, lag: library_twin(LSTM(D, H, forget_bias=1.0)),
     "LSTM chrono": lambda D, H, lag: library_twin(LSTM(D, H, chrono=lag)),
-    "GRU": lambda D, H, lag: GRU(D, H, fused=True),
+    "GRU": lambda D, H, lag: library_twin(GRU(D, H)),
 }
 LEARNING_RATES = {              # the best of what `python -m experiments tuning` tries, on a seed apart
     "RNN": 0.01,
