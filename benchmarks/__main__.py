@@ -38,9 +38,9 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--fresh", action="store_true", help="forget what a stopped run has measured")
     parser.add_argument("--record", action="store_true", help=f"write the results to {RESULTS.relative_to(ROOT)}/")
-    parser.add_argument("--seconds", type=float, default=3.0,
+    parser.add_argument("--seconds", type=float, default=2.0,
                         help=f"for each model and size, half of it for the forward pass alone, and at least "
-                             f"{timing.ROUNDS} rounds of each (3)")
+                             f"{timing.ROUNDS} rounds of each (2)")
     parser.add_argument("--only", type=_size, nargs="+", metavar="T,B,H", help="these sizes, kept nowhere")
     options = parser.parse_args()
     if options.record and options.only:
