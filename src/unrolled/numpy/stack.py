@@ -213,7 +213,8 @@ class Stack(Parameters):
             grads |= {name + suffix: value for name, value in d_parameters.items()}
             d_inputs.append(d_steps[::-1] if reverse else d_steps)
             if len(d_inputs) == N:
-                d_layer, d_inputs = sum(d_inputs), []                    # both directions read the same input
+                d_layer = np.add(*d_inputs) if N == 2 else d_inputs[0]   # both directions read the same input
+                d_inputs = []
                 if layer > 0 and (mask := masks[layer - 1]) is not None:
                     d_layer = d_layer * mask
         grads = {name: grads[name] for name in self.parameters}
