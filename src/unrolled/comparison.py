@@ -1,7 +1,9 @@
 """One cell, one task, one seed: the run that every comparison of cells is made of.
 
-Whatever is compared gets the same data in the same order, the same optimiser and the same number of updates. Only the
-cell, its width and its learning rate differ, and the learning rate is picked on a seed that is used for nothing else.
+Whatever is compared gets the same data, the same optimiser and the same number of updates. Only the cell, its width and
+its learning rate differ, and the learning rate is picked on a seed that is used for nothing else. The order of the data
+is drawn after the weights and from the same generator, so each model reads stretches of its own: two runs with the same
+seed are not a pair, and their scores are to be compared as those of independent groups.
 """
 
 import bisect
