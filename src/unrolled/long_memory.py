@@ -115,8 +115,8 @@ def run(task, model, lag, seed, learning_rate=None, updates=UPDATES, hidden_size
     Returns:
         A dict of the arguments and of what came out: `solved`; `updates`, how many were made; `loss` and `accuracy` on
         the evaluation set at the end (None for a task that asks for a number); `start_loss`, the training loss of
-            update 20, or of the last where there were fewer; `curve`, the evaluation set's loss at every look, to four
-            digits.
+        update 20, or of the last where there were fewer; `curve`, the evaluation set's loss at every look, to four
+        digits.
 
     Raises:
         TypeError, ValueError: an argument outside what is listed above, or a loss that is not finite.
