@@ -23,19 +23,6 @@ def steps(T, B=2, H=3, seed=1):
     return 1 / (1 + np.exp(-normal(T, B, H, seed=seed))), normal(T, B, H, seed=seed + 1), normal(B, H, seed=seed + 2)
 
 
-def central_difference(function, array, step=1e-6):
-    """The gradient of `function()`, a scalar, with respect to an array that it reads: entry by entry, in place."""
-    gradient = np.empty_like(array)
-    for index in np.ndindex(array.shape):
-        kept = array[index]
-        array[index] = kept + step
-        above = function()
-        array[index] = kept - step
-        gradient[index] = (above - function()) / (2 * step)
-        array[index] = kept
-    return gradient
-
-
 # The recurrence h_t = a_t h_{t-1} + b_t
 
 
@@ -64,7 +51,7 @@ def test_the_scan_runs_backwards_as_the_loop_does(close, T, seed):
 
 @RUN
 @pytest.mark.parametrize("T", [1, 2, 5])
-def test_backward_is_the_derivative_of_the_recurrence(close, run, T):
+def test_backward_is_the_derivative_of_the_recurrence(close, central_difference, run, T):
     a, b, h0 = steps(T)
     d_h, d_last = normal(T, 2, 3, seed=3), normal(2, 3, seed=4)
 
@@ -164,7 +151,8 @@ def test_scan_and_loop_make_the_same_layer_with_the_same_gradients(close, kind, 
 @pytest.mark.parametrize("bias", [True, False], ids=["bias", "no bias"])
 @pytest.mark.parametrize("bidirectional", [False, True], ids=["one direction", "two directions"])
 @pytest.mark.parametrize(("num_layers", "dropout"), [(1, 0.0), (2, 0.4)], ids=["1", "2 with dropout"])
-def test_backward_is_the_derivative_of_forward(close, kind, how, bias, bidirectional, num_layers, dropout):
+def test_backward_is_the_derivative_of_forward(close, central_difference, kind, how, bias, bidirectional, num_layers,
+                                               dropout):
     layer = kind(2, 3, num_layers, bias, dropout=dropout, bidirectional=bidirectional, scan=how,
                  dtype=np.float64, seed=0)
     x, h0 = normal(4, 2, 2), normal(num_layers * (1 + bidirectional), 2, 3, seed=2)

@@ -19,24 +19,12 @@ def normal(*shape, seed=1, dtype=np.float64):
 # Derivatives, by an oracle that knows no calculus
 
 
-def central_difference(function, array, step=1e-6):
-    """The gradient of `function()`, a scalar, with respect to an array that it reads: entry by entry, in place."""
-    gradient = np.empty_like(array)
-    for index in np.ndindex(array.shape):
-        kept = array[index]
-        array[index] = kept + step
-        above = function()
-        array[index] = kept - step
-        gradient[index] = (above - function()) / (2 * step)
-        array[index] = kept
-    return gradient
-
-
 @pytest.mark.parametrize("nonlinearity", ["tanh", "relu"])
 @pytest.mark.parametrize("bias", [True, False], ids=["bias", "no bias"])
 @pytest.mark.parametrize("bidirectional", [False, True], ids=["one direction", "two directions"])
 @pytest.mark.parametrize(("num_layers", "dropout"), [(1, 0.0), (2, 0.0), (3, 0.4)], ids=["1", "2", "3 with dropout"])
-def test_backward_is_the_derivative_of_forward(close, nonlinearity, bias, bidirectional, num_layers, dropout):
+def test_backward_is_the_derivative_of_forward(close, central_difference, nonlinearity, bias, bidirectional, num_layers,
+                                               dropout):
     layer = RNN(2, 3, num_layers, nonlinearity, bias, dropout=dropout, bidirectional=bidirectional,
                 dtype=np.float64, seed=0)
     x, h0 = normal(4, 2, 2), normal(num_layers * (1 + bidirectional), 2, 3, seed=2)
@@ -59,7 +47,7 @@ def test_backward_is_the_derivative_of_forward(close, nonlinearity, bias, bidire
 @pytest.mark.parametrize("nonlinearity", ["tanh", "relu"])
 @pytest.mark.parametrize("bias", [True, False], ids=["bias", "no bias"])
 @pytest.mark.parametrize("batch", [(), (2,)], ids=["unbatched", "batched"])
-def test_the_cells_backward_is_the_derivative_of_its_forward(close, nonlinearity, bias, batch):
+def test_the_cells_backward_is_the_derivative_of_its_forward(close, central_difference, nonlinearity, bias, batch):
     cell = RNNCell(2, 3, bias, nonlinearity, dtype=np.float64, seed=0)
     x, h, d_state = normal(*batch, 2), normal(*batch, 3, seed=2), normal(*batch, 3, seed=3)
 
