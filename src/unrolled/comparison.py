@@ -116,7 +116,7 @@ def train(task, cell, hidden_size, learning_rate, seed, updates, characters=None
         task: "text": next character of Python's standard library, scored in perplexity. "elnino": sea temperature
             three months ahead, scored by its root mean square error in °C.
         cell: one of `CELLS`.
-        hidden_size: H.
+        hidden_size: the width of the state, H.
         learning_rate: Adam's at the start; it falls linearly to zero.
         seed: of the weights and the order of the data.
         updates: how many, a multiple of ten.

@@ -110,7 +110,7 @@ def run(task, model, lag, seed, learning_rate=None, updates=UPDATES, hidden_size
         seed: of the weights and of every batch.
         learning_rate: Adam's; what was found best for this model if left out.
         updates: how many there are at most; the run ends at the first look, one every 25 updates, that finds it solved.
-        hidden_size: H.
+        hidden_size: the width of the state, H.
 
     Returns:
         A dict of the arguments and of what came out: `solved`; `updates`, how many were made; `loss` and `accuracy` on
