@@ -159,17 +159,3 @@ def test_recurrent_dropout_does_nothing_outside_training_and_works_on_packs():
     torch.manual_seed(1)
     assert not torch.equal(dropping(pack)[0].data, plain(pack)[0].data)
     assert torch.equal(dropping.eval()(pack)[0].data, plain(pack)[0].data)
-
-
-# The fast path
-
-
-@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
-def test_the_fast_path_takes_packs_by_the_plain_one(close, kind):
-    torch.manual_seed(0)
-    fused = KINDS[kind][0](2, 3, 2, bidirectional=True, dtype=torch.float64, fused=True)
-    plain = KINDS[kind][0](2, 3, 2, bidirectional=True, dtype=torch.float64)
-    plain.load_state_dict(fused.state_dict())
-    for lengths in ((2, 5, 3), (4, 4)):
-        pack = pack_sequence([normal(n, 2, seed=n) for n in lengths], enforce_sorted=False)
-        close(fused(pack)[0].data.detach(), plain(pack)[0].data.detach())
