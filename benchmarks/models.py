@@ -21,7 +21,8 @@ PASSES = {"forward": False, "forward and backward": True}
 SIZES = [dict(zip("TBH", sizes)) for sizes in product((35, 100, 200), (1, 32, 64), (64, 128, 256, 512))]
 # Compiling takes longer than all else at a size together, so it is done for a narrow, a middle and a wide one.
 COMPILED = [{"T": 100, "B": 1, "H": 128}, {"T": 100, "B": 32, "H": 128}, {"T": 100, "B": 64, "H": 256}]
-FILES = ["src/unrolled/numpy", "src/unrolled/torch", "src/unrolled/cudnn", "src/unrolled/checks.py", "benchmarks/*.py"]
+FILES = ["src/unrolled/numpy", "src/unrolled/torch", "src/unrolled/cudnn", "src/unrolled/checks.py",
+         "src/unrolled/shapes.py", "benchmarks/*.py"]
 # The geometric mean, over all sizes, of a time over the library's for forward and backward: at most.
 TARGETS = {
     "unrolled.numpy.RNN": 1.2,

@@ -22,6 +22,7 @@ def run(code, **environment):
 @pytest.mark.parametrize(("imported", "absent"), [
     ("unrolled", ["numpy", "torch", "matplotlib", "IPython", "scipy", "sklearn"]),
     ("unrolled.checks", ["numpy", "torch"]),
+    ("unrolled.shapes", ["numpy", "torch"]),
     ("unrolled.convert", ["torch", "keras", "onnx", "onnxruntime"]),
     ("unrolled.numpy", ["torch", "matplotlib", "IPython", "scipy", "sklearn"]),
     ("unrolled.torch", ["matplotlib", "IPython", "sklearn"]),

@@ -287,7 +287,7 @@ def test_the_page_lists_these_rows_with_errors_within_their_tolerance(measured, 
 def record(worst, seen):
     """Write the record in one step; a run that left anything out writes nothing."""
     before = json.loads(RECORD.read_text(encoding="utf-8"))["rows"] if RECORD.exists() else []
-    layers = [f"src/unrolled/{name}" for name in ("numpy", "torch", "cudnn", "checks.py", "parity.py")]
+    layers = [f"src/unrolled/{name}" for name in ("numpy", "torch", "cudnn", "checks.py", "shapes.py", "parity.py")]
     measured_on = origin("torch", "numpy", paths=layers)
     rows = []
     for row in ROWS:

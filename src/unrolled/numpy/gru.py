@@ -23,7 +23,8 @@ import numpy as np
 
 from unrolled import checks
 from unrolled.numpy import gru_fused
-from unrolled.numpy.stack import Cell, Stack, as_float_dtype, initial_parameters, sigmoid, weight_shapes
+from unrolled.numpy.stack import Cell, Stack, as_float_dtype, initial_parameters, sigmoid
+from unrolled.shapes import weight_shapes
 
 
 def run(x, h0, weight_ih, weight_hh, bias_ih, bias_hh, reset_after):

@@ -31,9 +31,9 @@ from unrolled.numpy.stack import (
     initial_parameters,
     sigmoid,
     summed_bias,
-    weight_shapes,
     with_biases,
 )
+from unrolled.shapes import lstm_shapes
 
 
 def run(x, h0, c0, weight_ih, weight_hh, bias):
@@ -110,14 +110,7 @@ class _LSTM:
             setattr(self, name, value)
 
     def _shapes(self, width):
-        H, gates = self.hidden_size, 4 if self.forget_gate is True else 3
-        shapes = weight_shapes(width, H, gates, self.bias)
-        if self.peephole:
-            shapes |= {"weight_peephole": (gates - 1, H)}
-        if self.layer_norm:
-            shapes |= {"norm_ih": (gates * H,), "norm_hh": (gates * H,), "norm_c": (H,)}
-            shapes |= {"bias_c": (H,)} if self.bias else {}
-        return shapes
+        return lstm_shapes(width, self.hidden_size, self.bias, self.peephole, self.forget_gate, self.layer_norm)
 
     def _initialise(self, suffixes, rng):
         """What is not uniform: gains of layer norms, and a forget gate that starts open."""

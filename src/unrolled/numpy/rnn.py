@@ -21,9 +21,9 @@ from unrolled.numpy.stack import (
     as_float_dtype,
     initial_parameters,
     summed_bias,
-    weight_shapes,
     with_biases,
 )
+from unrolled.shapes import weight_shapes
 
 NONLINEARITIES = ("tanh", "relu")
 

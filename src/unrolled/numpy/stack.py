@@ -251,13 +251,6 @@ def sigmoid(a, out=None):
     return out
 
 
-def weight_shapes(width, hidden_size, blocks, bias):
-    """The parameters of torch's recurrent layers: one block of H rows a gate, gates stacked."""
-    rows = blocks * hidden_size
-    shapes = {"weight_ih": (rows, width), "weight_hh": (rows, hidden_size)}
-    return shapes | ({"bias_ih": (rows,), "bias_hh": (rows,)} if bias else {})
-
-
 def summed_bias(p):
     """b_W + b_U: two vectors in torch's layout, one in the equation; 0 for a layer without."""
     return p["bias_ih"] + p["bias_hh"] if "bias_ih" in p else 0

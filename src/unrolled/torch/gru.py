@@ -14,8 +14,9 @@ Beside it: `gru_fused`, the reset-after equations with a backward pass by hand, 
 import torch.nn.functional as F
 
 from unrolled import checks
+from unrolled.shapes import weight_shapes
 from unrolled.torch import gru_fused
-from unrolled.torch.stack import Cell, Stack, check_cell_call, run_whole, weight_shapes
+from unrolled.torch.stack import Cell, Stack, check_cell_call, run_whole
 
 
 def step_reset_after(drive, h, p):

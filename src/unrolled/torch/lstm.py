@@ -16,8 +16,9 @@ import torch
 import torch.nn.functional as F
 
 from unrolled import checks
+from unrolled.shapes import lstm_shapes
 from unrolled.torch import lstm_fused, lstm_variants
-from unrolled.torch.stack import Cell, Stack, check_cell_call, run_whole, weight_shapes
+from unrolled.torch.stack import Cell, Stack, check_cell_call, run_whole
 
 
 def step(drive, state, p):
@@ -56,16 +57,8 @@ class _LSTM:
 
     def shapes(self, width):
         """Names and shapes of one direction's parameters."""
-        H, gates = self.hidden_size, 4 if self.forget_gate is True else 3
-        shapes = weight_shapes(width, H, gates, self.bias, self.proj_size or H)
-        if self.proj_size:
-            shapes |= {"weight_hr": (self.proj_size, H)}
-        if self.peephole:
-            shapes |= {"weight_peephole": (gates - 1, H)}
-        if self.layer_norm:
-            shapes |= {"norm_ih": (gates * H,), "norm_hh": (gates * H,), "norm_c": (H,)}
-            shapes |= {"bias_c": (H,)} if self.bias else {}
-        return shapes
+        return lstm_shapes(width, self.hidden_size, self.bias, self.peephole, self.forget_gate, self.layer_norm,
+                           self.proj_size)
 
     @torch.no_grad()
     def _initialise(self, suffixes):

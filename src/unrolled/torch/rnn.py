@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 
 from unrolled import checks
-from unrolled.torch.stack import Cell, Stack, check_cell_call, weight_shapes
+from unrolled.shapes import weight_shapes
+from unrolled.torch.stack import Cell, Stack, check_cell_call
 
 NONLINEARITIES = {"tanh": torch.tanh, "relu": torch.relu}
 

@@ -185,13 +185,6 @@ def each(function, state, *others):
     return tuple(map(function, state, *others)) if isinstance(state, tuple) else function(state, *others)
 
 
-def weight_shapes(width, hidden_size, blocks, bias, state_width=None):
-    """The parameters of torch's recurrent layers: one block of H rows a gate, gates stacked."""
-    rows = blocks * hidden_size
-    shapes = {"weight_ih": (rows, width), "weight_hh": (rows, state_width or hidden_size)}
-    return shapes | ({"bias_ih": (rows,), "bias_hh": (rows,)} if bias else {})
-
-
 def state_widths(layer):
     """The width of each part of a layer's state; an LSTM with `proj_size` has an h narrower than its c."""
     h, *others = (layer.hidden_size for _ in layer.state_names)
