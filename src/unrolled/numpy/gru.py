@@ -23,7 +23,7 @@ import numpy as np
 
 from unrolled import checks
 from unrolled.numpy import gru_fused
-from unrolled.numpy.stack import Cell, Stack, as_float_dtype, initial_parameters, sigmoid
+from unrolled.numpy.stack import Cell, Stack, sigmoid
 from unrolled.shapes import weight_shapes
 
 
@@ -143,12 +143,9 @@ class GRUCell(_GRU, Cell):
     """
 
     def __init__(self, input_size, hidden_size, bias=True, *, reset_after=True, dtype=np.float32, seed=None):
-        checks.cell(input_size, hidden_size, bias)
-        self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
         checks.gru_options(reset_after)
         self.reset_after = reset_after
-        self.dtype = as_float_dtype(dtype)
-        self.parameters = initial_parameters(self._shapes(input_size), hidden_size, self.dtype, seed)
+        super().__init__(input_size, hidden_size, bias, dtype, seed)
 
 
 class GRU(_GRU, Stack):

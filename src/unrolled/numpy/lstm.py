@@ -24,15 +24,7 @@ import numpy as np
 
 from unrolled import checks
 from unrolled.numpy import lstm_fused, lstm_variants
-from unrolled.numpy.stack import (
-    Cell,
-    Stack,
-    as_float_dtype,
-    initial_parameters,
-    sigmoid,
-    summed_bias,
-    with_biases,
-)
+from unrolled.numpy.stack import Cell, Stack, sigmoid, summed_bias, with_biases
 from unrolled.shapes import lstm_shapes
 
 
@@ -104,8 +96,8 @@ class _LSTM:
     state_names = ("h", "c")
     fused = False
 
-    def _options(self, **options):
-        checks.lstm_options(self.bias, **options)
+    def _options(self, bias, **options):
+        checks.lstm_options(bias, **options)
         for name, value in options.items():
             setattr(self, name, value)
 
@@ -158,13 +150,10 @@ class LSTMCell(_LSTM, Cell):
 
     def __init__(self, input_size, hidden_size, bias=True, *, peephole=False, forget_gate=True, forget_bias=None,
                  chrono=None, layer_norm=False, dtype=np.float32, seed=None):
-        checks.cell(input_size, hidden_size, bias)
-        self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
-        self._options(peephole=peephole, forget_gate=forget_gate, forget_bias=forget_bias, chrono=chrono,
-                      layer_norm=layer_norm)
-        self.dtype = as_float_dtype(dtype)
+        self._options(checks.flag("bias", bias), peephole=peephole, forget_gate=forget_gate, forget_bias=forget_bias,
+                      chrono=chrono, layer_norm=layer_norm)
         rng = np.random.default_rng(seed)
-        self.parameters = initial_parameters(self._shapes(input_size), hidden_size, self.dtype, rng)
+        super().__init__(input_size, hidden_size, bias, dtype, rng)
         self._initialise([""], rng)
 
 
@@ -198,8 +187,7 @@ class LSTM(_LSTM, Stack):
                  bidirectional=False, *, peephole=False, forget_gate=True, forget_bias=None, chrono=None,
                  layer_norm=False, fused=False, dtype=np.float32, seed=None):
         checks.layer(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional)
-        self.bias = bias
-        self._options(peephole=peephole, forget_gate=forget_gate, forget_bias=forget_bias, chrono=chrono,
+        self._options(bias, peephole=peephole, forget_gate=forget_gate, forget_bias=forget_bias, chrono=chrono,
                       layer_norm=layer_norm, fused=fused)
         super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional,
                          dtype=dtype, seed=seed)

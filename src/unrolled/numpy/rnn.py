@@ -15,14 +15,7 @@ Not here: packed sequences; `unrolled.torch` takes them.
 import numpy as np
 
 from unrolled import checks
-from unrolled.numpy.stack import (
-    Cell,
-    Stack,
-    as_float_dtype,
-    initial_parameters,
-    summed_bias,
-    with_biases,
-)
+from unrolled.numpy.stack import Cell, Stack, summed_bias, with_biases
 from unrolled.shapes import weight_shapes
 
 NONLINEARITIES = ("tanh", "relu")
@@ -121,11 +114,8 @@ class RNNCell(_RNN, Cell):
     """
 
     def __init__(self, input_size, hidden_size, bias=True, nonlinearity="tanh", *, dtype=np.float32, seed=None):
-        checks.cell(input_size, hidden_size, bias)
-        self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
         self.nonlinearity = checks.choice("nonlinearity", nonlinearity, NONLINEARITIES)
-        self.dtype = as_float_dtype(dtype)
-        self.parameters = initial_parameters(self._shapes(input_size), hidden_size, self.dtype, seed)
+        super().__init__(input_size, hidden_size, bias, dtype, seed)
 
 
 class RNN(_RNN, Stack):

@@ -63,6 +63,12 @@ class Parameters:
 class Cell(Parameters):
     """One step: a sequence of length 1, run by the equations of the layer."""
 
+    def __init__(self, input_size, hidden_size, bias, dtype, seed):
+        checks.cell(input_size, hidden_size, bias)
+        self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
+        self.dtype = as_float_dtype(dtype)
+        self.parameters = initial_parameters(self._shapes(input_size), hidden_size, self.dtype, seed)
+
     def forward(self, x, state=None):
         """Take one step.
 
