@@ -131,6 +131,73 @@ def sequence(x, input_size, batch_first):
     return len(got) == 3, sizes["T"], sizes.get("B", 1)
 
 
+def heads(name, width, num_heads):
+    """Return the width of one head; raise unless `num_heads` divides `width`."""
+    positive_int(name, width)
+    if width % positive_int("num_heads", num_heads):
+        raise ValueError(f"{name} must be a multiple of num_heads {num_heads}, got {width}")
+    return width // num_heads
+
+
+def fitting(arrays):
+    """Check arrays together, {name: (array, shape)} as in `shape` with equal letters equal throughout.
+
+    Returns:
+        The sizes by letter.
+
+    Raises:
+        ValueError: an array that does not fit its shape or those before it, or a size of zero.
+    """
+    sizes = {}
+    for name, (array, letters) in arrays.items():
+        shape(name, array, tuple(sizes.get(size, size) for size in letters))
+        sizes |= {size: have for size, have in zip(letters, array.shape) if isinstance(size, str)}
+        for letter, have in sizes.items():
+            if have == 0:
+                raise ValueError(f"{name} must have {letter} >= 1, got shape {_format(array.shape)}")
+    return sizes
+
+
+def attention(query, key, value, widths, batch_first):
+    """Check what multi-head attention is called with and return (is_batched, batch, target steps, source steps).
+
+    Raises:
+        ValueError: not (T, B, d), (S, B, kdim), (S, B, vdim) or the same without B, or a size of zero.
+    """
+    batched = len(query.shape) == 3
+    layout = ("B", "{}") if batch_first else ("{}", "B")
+    layout = layout if batched else ("{}",)
+    sizes = fitting({
+        name: (array, (*(letter.format(steps) for letter in layout), width))
+        for name, array, steps, width in zip(("query", "key", "value"), (query, key, value), "TSS", widths)
+    })
+    return batched, sizes.get("B", 1), sizes["T"], sizes["S"]
+
+
+def scaled_dot_product(q, k, v):
+    """Raise unless q is (..., T, d_h), k (..., S, d_h) and v (..., S, d_v), with no size of zero."""
+    for name, array in (("q", q), ("k", k), ("v", v)):
+        if len(array.shape) < 2:
+            raise ValueError(f"{name} must have shape (..., steps, width), got {_format(array.shape)}")
+    lead = tuple(q.shape[:-2])
+    fitting({"q": (q, (*lead, "T", "d_h")), "k": (k, (*lead, "S", "d_h")), "v": (v, (*lead, "S", "d_v"))})
+
+
+def broadcasts(name, array, expected):
+    """Raise unless `array` broadcasts to the shape `expected`."""
+    got = tuple(array.shape)
+    fits = len(got) <= len(expected) and all(h in (1, w) for h, w in zip(got[::-1], expected[::-1]))
+    if not fits:
+        raise ValueError(f"{name} must broadcast to {_format(expected)}, got {_format(got)}")
+
+
+def ends_with(name, array, expected):
+    """Raise unless the last sizes of `array` are `expected`."""
+    got = tuple(array.shape)
+    if got[-len(expected) :] != tuple(expected):
+        raise ValueError(f"{name} must have shape {_format(('...', *expected))}, got {_format(got)}")
+
+
 def lstm_options(bias, *, peephole, forget_gate, forget_bias, chrono, layer_norm, fused=False):
     """Check the options that tell one LSTM from another.
 

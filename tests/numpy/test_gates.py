@@ -226,7 +226,7 @@ MISTAKES = {
     "the output gate's peephole sees c_{t-1} backwards": (
         lstm_variants, "run_backward", "np.sum(d_o * c[t + 1], 0)", "np.sum(d_o * c[t], 0)"),
     "a coupled gate forgets its minus": (lstm_variants, "run_backward", "d_i -= d_c * c[t]", "d_i += d_c * c[t]"),
-    "layer norm forgets the mean": (lstm_variants, "normalise_backward", "d_normal - mean -", "d_normal -"),
+    "layer norm forgets the mean": (lstm_variants, "layer_norm_backward", "d_normal - mean -", "d_normal -"),
     "a gain is left out backwards": (lstm_variants, "run_backward", "d_shown * p[\"norm_c\"]", "d_shown"),
 }
 

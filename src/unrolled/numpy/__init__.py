@@ -3,6 +3,9 @@
 from unrolled.numpy.gru import GRU, GRUCell
 from unrolled.numpy.lstm import LSTM, LSTMCell
 from unrolled.numpy.minimal import MinGRU, MinLSTM
+from unrolled.numpy.norm import LayerNorm
 from unrolled.numpy.rnn import RNN, RNNCell
 
-__all__ = ["GRU", "GRUCell", "LSTM", "LSTMCell", "MinGRU", "MinLSTM", "RNN", "RNNCell"]
+__all__ = [
+    "GRU", "GRUCell", "LSTM", "LSTMCell", "LayerNorm", "MinGRU", "MinLSTM", "RNN", "RNNCell",
+]

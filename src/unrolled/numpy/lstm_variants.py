@@ -17,22 +17,8 @@ Letters: T steps, B batch, D input_size, H hidden_size; G blocks of weights, 4 (
 
 import numpy as np
 
+from unrolled.numpy.norm import layer_norm, layer_norm_backward
 from unrolled.numpy.stack import sigmoid, summed_bias, with_biases
-
-EPSILON = 1e-5                                            # as in torch.nn.functional.layer_norm
-
-
-def normalise(v):
-    """LN(v) over the last axis, and 1 / sqrt(var v + 1e-5), which `normalise_backward` needs."""
-    centred = v - v.mean(-1, keepdims=True)
-    scale = 1 / np.sqrt(np.mean(centred**2, -1, keepdims=True) + EPSILON)
-    return centred * scale, scale
-
-
-def normalise_backward(d_normal, normal, scale):
-    """dL/dv from dL/dLN(v): what changes the mean of v or its length is lost."""
-    mean, along = d_normal.mean(-1, keepdims=True), np.mean(d_normal * normal, -1, keepdims=True)
-    return scale * (d_normal - mean - normal * along)
 
 
 def blocks(a, forget_gate):
@@ -63,14 +49,14 @@ def run(x, state, p, forget_gate):
     drive = (x.reshape(T * B, D) @ p["weight_ih"].T).reshape(T, B, -1)       # (T, B, G·H)
     saved_norms = {}
     if norm:
-        drive, scale = normalise(drive)
+        drive, scale = layer_norm(drive)
         saved_norms = {"ih": (drive, scale), "hh": [], "c": []}
         drive = drive * p["norm_ih"]
     gates = drive + summed_bias(p)
     for t in range(T):
         recurrent = h[t] @ p["weight_hh"].T                                  # (B, G·H)
         if norm:
-            saved_norms["hh"].append(normalise(recurrent))
+            saved_norms["hh"].append(layer_norm(recurrent))
             recurrent = p["norm_hh"] * saved_norms["hh"][t][0]
         gates[t] += recurrent
         i, f, g, o = blocks(gates[t], forget_gate)                           # (B, H) each, views into `gates`
@@ -88,7 +74,7 @@ def run(x, state, p, forget_gate):
         sigmoid(o, out=o)
         shown = c[t + 1]
         if norm:
-            saved_norms["c"].append(normalise(shown))
+            saved_norms["c"].append(layer_norm(shown))
             shown = p["norm_c"] * saved_norms["c"][t][0] + p.get("bias_c", 0)
         h[t + 1] = o * np.tanh(shown)
     return h[1:], (h[-1], c[-1]), (x, h, c, gates, saved_norms)
@@ -127,7 +113,7 @@ def run_backward(d_output, d_state, saved, p, forget_gate):
             grads["norm_c"] += np.sum(d_shown * norms["c"][t][0], 0)
             if "bias_c" in grads:
                 grads["bias_c"] += d_shown.sum(0)
-            d_shown = normalise_backward(d_shown * p["norm_c"], *norms["c"][t])
+            d_shown = layer_norm_backward(d_shown * p["norm_c"], *norms["c"][t])
         d_c = d_c + d_shown                                                  # (B, H)
         if peephole is not None:
             d_c = d_c + peephole[-1] * d_o
@@ -147,11 +133,11 @@ def run_backward(d_output, d_state, saved, p, forget_gate):
                 d_c_before += peephole[1] * d_f
                 grads["weight_peephole"][1] += np.sum(d_f * c[t], 0)
         d_c = d_c_before                                                     # (B, H)
-        d_recurrent[t] = normalise_backward(d_a[t] * p["norm_hh"], *norms["hh"][t]) if norms else d_a[t]
+        d_recurrent[t] = layer_norm_backward(d_a[t] * p["norm_hh"], *norms["hh"][t]) if norms else d_a[t]
         d_h = d_recurrent[t] @ p["weight_hh"]                                # (B, H)
     d_drive = d_a
     if norms:
-        d_drive = normalise_backward(d_a * p["norm_ih"], *norms["ih"])
+        d_drive = layer_norm_backward(d_a * p["norm_ih"], *norms["ih"])
         grads["norm_ih"] = np.sum(d_a * norms["ih"][0], (0, 1))
         grads["norm_hh"] = np.sum(d_a * np.stack([normal for normal, _ in norms["hh"]]), (0, 1))
     rows, recurrent_rows = d_drive.reshape(T * B, -1), d_recurrent.reshape(T * B, -1)

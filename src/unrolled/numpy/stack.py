@@ -37,7 +37,7 @@ class Parameters:
         """
         checks.state_dict(self.parameters, given)
         arrays = {name: np.asarray(given[name]).copy() for name in self.parameters}
-        dtypes = sorted({str(array.dtype) for array in arrays.values()})
+        dtypes = sorted({str(array.dtype) for array in arrays.values()} or {str(self.dtype)})
         if dtypes not in (["float32"], ["float64"]):
             raise TypeError(f"state_dict must be all float32 or all float64, got {', '.join(dtypes)}")
         self.parameters, self.dtype = arrays, np.dtype(dtypes[0])
@@ -276,12 +276,12 @@ def as_float_dtype(dtype):
     return dtype
 
 
-def as_array(name, value, dtype):
+def as_array(name, value, dtype, whose="the parameters", besides=""):
     """Return `value`; raise unless it is a NumPy array of `dtype`. Nothing is cast behind the caller's back."""
     if not isinstance(value, np.ndarray):
         raise TypeError(f"{name} must be a numpy array, got {type(value).__name__}")
     if value.dtype != dtype:
-        raise TypeError(f"{name} must be {dtype}, like the parameters, got {value.dtype}")
+        raise TypeError(f"{name} must be {besides}{dtype}, like {whose}, got {value.dtype}")
     return value
 
 
