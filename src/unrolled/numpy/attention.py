@@ -1,0 +1,274 @@
+"""Scaled dot-product and multi-head attention (Vaswani et al. 2017) in NumPy, forward and backward.
+
+    Z = Q K' / sqrt(d_h) + M                scores, a query a row; M, the mask, is -inf where a key is left out
+    P = softmax(Z)                          weights: each row sums to 1, or is 0 where nothing is left to attend to
+    O = P V                                 a mean of the values for each query                              (eq. 1)
+
+and backwards, from dO = dL/dO,
+
+    dV = P' dO,    dP = dO V'
+    dZ = P * (dP - sum(dP * P))             what raises all scores of a row alike changes no weight, so it is taken out
+    dQ = dZ K / sqrt(d_h),    dK = dZ' Q / sqrt(d_h)
+
+A weight of 0 passes nothing back, so masks need no line of their own here. Several heads do this side by side, each on
+its own d_h = d / h entries of the projected inputs, and one more matrix mixes what they found (section 3.2.2):
+
+    Q, K, V = X_q W_q' + b_q,  X_k W_k' + b_k,  X_v W_v' + b_v
+    Y = [O_1 ... O_h] W_o' + b_o
+
+Letters: B batch, T target steps (queries), S source steps (keys, values), d embed_dim, h num_heads, d_h = d / h.
+"""
+
+import numpy as np
+
+from unrolled import checks
+from unrolled.numpy.stack import Parameters, Stack, as_array, as_float_dtype, saved_by_forward
+
+
+def softmax(scores):
+    """Turn each row of `scores` into its weights, in place: exp(z) over its sum; 0 for a row of nothing but -inf."""
+    highest = scores.max(-1, keepdims=True)
+    highest[highest == -np.inf] = 0                       # -inf - 0 is still -inf, where -inf + inf would be NaN
+    scores -= highest                                     # changes no weight, and exp can no longer overflow
+    np.exp(scores, out=scores)
+    total = scores.sum(-1, keepdims=True)                 # at least 1, exp(0), or 0 where everything is left out
+    total[total == 0] = 1
+    scores /= total
+    return scores
+
+
+def softmax_backward(d_weights, weights):
+    """dZ = P * (dP - sum(dP * P)), written over `d_weights`."""
+    d_weights -= np.vecdot(d_weights, weights)[..., None]
+    d_weights *= weights
+    return d_weights
+
+
+def added(name, mask, dtype, left_out):
+    """M: -inf where a boolean mask is `left_out` and 0 elsewhere; a float mask as it is.
+
+    Raises:
+        TypeError: neither boolean nor of `dtype`.
+    """
+    if not isinstance(mask, np.ndarray) or mask.dtype != np.bool:
+        return as_array(name, mask, dtype, "the input", "boolean or ")
+    return np.where(mask == left_out, dtype.type(-np.inf), dtype.type(0))
+
+
+def scaled_dot_product(q, k, v, attn_mask=None, is_causal=False, scale=None, keep=None):
+    """Attend: eq. 1 above.
+
+    Args:
+        q, k, v: queries (..., T, d_h), keys (..., S, d_h) and values (..., S, d_v), all float32 or all float64.
+        attn_mask: broadcast to (..., T, S); boolean, True = takes part, as in `F.scaled_dot_product_attention`, or
+            float, added to the scores.
+        is_causal: query t sees the keys 0 ... t only; with a mask, both hold.
+        scale: in place of 1 / sqrt(d_h).
+        keep: what dropout multiplies the weights with, (..., T, S).
+
+    Returns:
+        O (..., T, d_v), and P (..., T, S), before dropout. A query with nothing to attend to gets zeros.
+
+    Raises:
+        TypeError, ValueError: arrays of other dtypes or shapes, or empty ones.
+    """
+    shape = check_arrays(q, k, v, keep=keep)
+    scale = q.shape[-1] ** -0.5 if scale is None else checks.finite_number("scale", scale)
+    scores = (q * scale) @ k.mT                                                      # (..., T, S)
+    if attn_mask is not None:
+        mask = added("attn_mask", attn_mask, q.dtype, left_out=False)
+        checks.broadcasts("attn_mask", mask, shape)
+        scores += mask
+    if checks.flag("is_causal", is_causal):
+        scores += added("causal", np.tri(*shape[-2:], dtype=bool), q.dtype, left_out=False)
+    weights = softmax(scores)
+    return (weights if keep is None else weights * keep) @ v, weights
+
+
+def scaled_dot_product_backward(d_output, q, k, v, weights, scale=None, keep=None, d_weights=None):
+    """Backpropagate through `scaled_dot_product`.
+
+    Args:
+        d_output: dL/dO, (..., T, d_v).
+        q, k, v, scale, keep: as it took them.
+        weights: P, as it returned them.
+        d_weights: dL/dP from whatever else reads the weights, (..., T, S); none if left out.
+
+    Returns:
+        dL/dq, dL/dk and dL/dv.
+
+    Raises:
+        TypeError, ValueError: arrays of other dtypes or shapes.
+    """
+    check_arrays(q, k, v, d_output=checks.given("d_output", d_output), weights=checks.given("weights", weights),
+                 keep=keep, d_weights=d_weights)
+    scale = q.shape[-1] ** -0.5 if scale is None else checks.finite_number("scale", scale)
+    d_v = (weights if keep is None else weights * keep).mT @ d_output                # (..., S, d_v)
+    d_scores = d_output @ v.mT                                                       # (..., T, S)  dP, so far
+    if keep is not None:
+        d_scores *= keep
+    if d_weights is not None:
+        d_scores += d_weights
+    d_scores = softmax_backward(d_scores, weights)
+    return d_scores @ (k * scale), d_scores.mT @ (q * scale), d_v
+
+
+def check_arrays(q, k, v, **others):
+    """Return the shape of the weights; raise unless all are of one float dtype and fit each other."""
+    others = {name: array for name, array in others.items() if array is not None}
+    for name, array in ({"k": k, "q": q, "v": v} | others).items():
+        as_array(name, array, getattr(k, "dtype", None), "k")
+    as_float_dtype(k.dtype)
+    checks.scaled_dot_product(q, k, v)
+    shape = (*q.shape[:-1], k.shape[-2])
+    for name, array in others.items():
+        checks.shape(name, array, q.shape[:-1] + v.shape[-1:] if name == "d_output" else shape)
+    return shape
+
+
+class MultiheadAttention(Parameters):
+    """Attention in `num_heads` heads between learned projections: the NumPy twin of `torch.nn.MultiheadAttention`.
+
+    Args:
+        embed_dim, num_heads: d, the width of queries and outputs, and h, which divides it.
+        dropout: probability with which a weight is zeroed while `training` is True.
+        bias: learn b_q, b_k, b_v and b_o.
+        kdim, vdim: widths of keys and values; d if left out.
+        batch_first: inputs and outputs are (B, T, ·) instead of (T, B, ·).
+        dtype: float32 or float64.
+        seed: seed of the initial weights, Xavier's uniform ones but for W_o, and of the dropout masks.
+
+    Raises:
+        TypeError, ValueError: an argument outside what is listed above.
+    """
+
+    def __init__(self, embed_dim, num_heads, dropout=0.0, bias=True, *, kdim=None, vdim=None, batch_first=False,
+                 dtype=np.float32, seed=None):
+        self.head_dim = checks.heads("embed_dim", embed_dim, num_heads)
+        self.embed_dim, self.num_heads, self.training = embed_dim, num_heads, True
+        self.dropout, self.bias = checks.probability("dropout", dropout), checks.flag("bias", bias)
+        self.kdim = embed_dim if kdim is None else checks.positive_int("kdim", kdim)
+        self.vdim = embed_dim if vdim is None else checks.positive_int("vdim", vdim)
+        self.batch_first, self.dtype = checks.flag("batch_first", batch_first), as_float_dtype(dtype)
+        self.rng, d = np.random.default_rng(seed), embed_dim
+        if self.kdim == self.vdim == d:
+            matrices = {"in_proj_weight": (3 * d, d)}                                # W_q, W_k and W_v, stacked
+        else:
+            matrices = {"q_proj_weight": (d, d), "k_proj_weight": (d, self.kdim), "v_proj_weight": (d, self.vdim)}
+        shapes = matrices | ({"in_proj_bias": (3 * d,)} if bias else {})
+        shapes |= {"out_proj.weight": (d, d)} | ({"out_proj.bias": (d,)} if bias else {})
+        bounds = {name: (6 / sum(shape)) ** 0.5 for name, shape in matrices.items()} | {"out_proj.weight": d**-0.5}
+        self.parameters = {name: self.rng.uniform(-bound, bound, shape).astype(self.dtype)
+                           for name, shape in shapes.items() for bound in [bounds.get(name, 0.0)]}
+
+    _dropout_mask = Stack._dropout_mask
+
+    def forward(self, query, key, value, key_padding_mask=None, need_weights=True, attn_mask=None,
+                average_attn_weights=True, is_causal=False):
+        """Let every step of `query` attend to the steps of `key`, and return what it finds in `value`.
+
+        Args:
+            query: (T, B, d); (B, T, d) if batch_first; (T, d) unbatched.
+            key, value: (S, B, kdim) and (S, B, vdim), or as `query`.
+            key_padding_mask: (B, S), or (S,) unbatched; boolean, True = is left out, or float, added to the scores.
+            need_weights: return the weights; None in their place if False.
+            attn_mask: (T, S) or (B·h, T, S), boolean or float in the same way: the opposite of `scaled_dot_product`.
+            average_attn_weights: return the mean over the heads, or a matrix for each.
+            is_causal: step t sees the keys 0 ... t only; with masks, all hold.
+
+        Returns:
+            output: like `query`.
+            weights: (B, T, S), or (B, h, T, S) for each head; (T, S) or (h, T, S) unbatched. After dropout.
+
+        Raises:
+            TypeError, ValueError: an array of another dtype or shape, or an empty one.
+        """
+        inputs, widths = (query, key, value), (self.embed_dim, self.kdim, self.vdim)
+        for name, x in zip(("query", "key", "value"), inputs):
+            as_array(name, x, self.dtype)
+        batched, B, T, S = checks.attention(*inputs, widths, self.batch_first)
+        mask = self._mask(key_padding_mask, attn_mask, batched, B, T, S)
+        rows = [np.array(self._batch_major(x, batched), order="C").reshape(-1, x.shape[-1]) for x in inputs]     # ours
+        q, k, v = (self._split(x @ W.T + b, B) for x, W, b in zip(rows, *self._projections()))   # (B, h, T or S, d_h)
+        keep = self._dropout_mask((B, self.num_heads, T, S))
+        heads, weights = scaled_dot_product(q, k, v, mask, is_causal, keep=keep)
+        heads = heads.swapaxes(1, 2).reshape(B * T, -1)                              # (B·T, d)  side by side again
+        output = heads @ self.parameters["out_proj.weight"].T + self.parameters.get("out_proj.bias", 0)
+        shown = weights if keep is None else weights * keep                          # (B, h, T, S)
+        averaged = checks.flag("average_attn_weights", average_attn_weights)
+        shown = (shown.mean(1) if averaged else shown.copy()) if checks.flag("need_weights", need_weights) else None
+        self._saved = rows, q, k, v, keep, weights, heads, batched, None if shown is None else shown.shape
+        output = self._batch_major(output.reshape(B, T, -1), batched, back=True)
+        return np.ascontiguousarray(output), shown if batched or shown is None else shown[0]
+
+    def backward(self, d_output, d_weights=None):
+        """Backpropagate through the last `forward`.
+
+        Args:
+            d_output: dL/d output, shaped like `output`.
+            d_weights: dL/d weights, shaped like `weights`; zeros if left out.
+
+        Returns:
+            d_query, d_key and d_value, shaped like what `forward` took, and a dict of parameter gradients. Where one
+            array was two or all of the three, its gradient is their sum.
+
+        Raises:
+            RuntimeError: no `forward` before.
+            TypeError, ValueError: an array of another dtype or shape.
+        """
+        rows, q, k, v, keep, weights, heads, batched, shown = saved_by_forward(self)
+        B, h, T, S = weights.shape
+        d_output = as_array("d_output", d_output, self.dtype)
+        leading = (T,) if not batched else (B, T) if self.batch_first else (T, B)
+        checks.shape("d_output", d_output, (*leading, self.embed_dim))
+        d_rows = self._batch_major(d_output, batched).reshape(B * T, -1)                         # (B·T, d)
+        d_heads = self._split(d_rows @ self.parameters["out_proj.weight"], B)                    # (B, h, T, d_h)
+        if d_weights is not None:
+            if shown is None:
+                raise ValueError("d_weights needs a forward with need_weights=True")
+            checks.shape("d_weights", as_array("d_weights", d_weights, self.dtype), shown if batched else shown[1:])
+            d_weights = d_weights.reshape(B, -1, T, S) / (h if len(shown) == 3 else 1)           # a mean over the heads
+            d_weights = np.broadcast_to(d_weights, weights.shape) * (1 if keep is None else keep)
+        d_split = scaled_dot_product_backward(d_heads, q, k, v, weights, keep=keep, d_weights=d_weights)
+        d_projected = [d.swapaxes(1, 2).reshape(-1, self.embed_dim) for d in d_split]            # (B·T or B·S, d)
+        matrices, _ = self._projections()
+        d_inputs = [self._batch_major((d @ W).reshape(B, -1, W.shape[1]), batched, back=True)
+                    for d, W in zip(d_projected, matrices)]
+        d_matrices = [d.T @ x for d, x in zip(d_projected, rows)]
+        if "in_proj_weight" in self.parameters:
+            grads = {"in_proj_weight": np.concatenate(d_matrices)}
+        else:
+            grads = dict(zip(("q_proj_weight", "k_proj_weight", "v_proj_weight"), d_matrices))
+        grads |= {"in_proj_bias": np.concatenate([d.sum(0) for d in d_projected]),
+                  "out_proj.weight": d_rows.T @ heads, "out_proj.bias": d_rows.sum(0)}
+        return *map(np.ascontiguousarray, d_inputs), {name: grads[name] for name in self.parameters}
+
+    def _projections(self):
+        """W_q, W_k, W_v and b_q, b_k, b_v, as views into the parameters."""
+        p = self.parameters
+        stacked = "in_proj_weight" in p
+        matrices = np.split(p["in_proj_weight"], 3) if stacked else [p[f"{name}_proj_weight"] for name in "qkv"]
+        return matrices, np.split(p["in_proj_bias"], 3) if self.bias else (0, 0, 0)
+
+    def _mask(self, key_padding_mask, attn_mask, batched, B, T, S):
+        """Both masks as one that is added to (B, h, T, S), or None."""
+        parts = []
+        if key_padding_mask is not None:
+            mask = added("key_padding_mask", key_padding_mask, self.dtype, left_out=True)
+            checks.shape("key_padding_mask", mask, (B, S) if batched else (S,))
+            parts.append(mask.reshape(B, 1, 1, S))
+        if attn_mask is not None:
+            mask = added("attn_mask", attn_mask, self.dtype, left_out=True)
+            checks.shape("attn_mask", mask, (B * self.num_heads, T, S) if mask.ndim == 3 else (T, S))
+            parts.append(mask.reshape(-1, self.num_heads, T, S) if mask.ndim == 3 else mask)
+        return sum(parts) if parts else None
+
+    def _split(self, rows, B):
+        """(B·T, d) as (B, h, T, d_h), a view."""
+        return rows.reshape(B, -1, self.num_heads, self.head_dim).swapaxes(1, 2)
+
+    def _batch_major(self, array, batched, back=False):
+        """A view as (B, T, ·) of whatever layout the caller uses; `back` returns to it."""
+        if not batched:
+            return array[0] if back else array[None]
+        return array if self.batch_first else array.swapaxes(0, 1)
