@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import pack_sequence
 import unrolled.numpy
 import unrolled.torch
 from unrolled.numpy import rnn
-from unrolled.parity import TOLERANCE, compare, relative_error
+from unrolled.parity import TOLERANCE, compare, compare_stateless, relative_error
 
 PARAMETERS = {"weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"}
 EVERYTHING = {"output", "h_n", "d_input", "d_h_0"} | PARAMETERS
@@ -106,6 +106,61 @@ def test_a_nan_is_reported():
     errors = compare_with_library(Spoiled(3, 4))
     assert wrong(errors) == {"output"}
     assert errors["output"] == np.inf
+
+
+# Layers without a state
+
+
+ATTENTION = {"in_proj_weight", "in_proj_bias", "out_proj.weight", "out_proj.bias"}
+INPUTS = {"d_query", "d_key", "d_value"}
+
+
+def compare_attention(ours, **call):
+    torch.manual_seed(0)
+    library = nn.MultiheadAttention(4, 2, dtype=torch.float64)
+    inputs = {name: torch.randn(steps, 2, 4, dtype=torch.float64) for name, steps in
+              {"query": 3, "key": 5, "value": 5}.items()}
+    return compare_stateless(ours, library, inputs, **call)
+
+
+@pytest.mark.parametrize("call", [{}, {"attn_mask": torch.ones(3, 5).triu(1).bool()}, {"average_attn_weights": False}])
+def test_attention_equals_the_library_in_everything(call):
+    errors = compare_attention(unrolled.numpy.MultiheadAttention(4, 2), **call)
+    assert set(errors) == {"output", "weights"} | INPUTS | ATTENTION
+    assert not wrong(errors)
+
+
+def test_weights_that_are_not_returned_are_not_compared():
+    errors = compare_attention(unrolled.numpy.MultiheadAttention(4, 2), need_weights=False)
+    assert set(errors) == {"output"} | INPUTS | ATTENTION
+    assert not wrong(errors)
+
+
+def test_a_layer_of_one_input_and_one_result_is_compared():
+    library, x = nn.LayerNorm(6, dtype=torch.float64), torch.randn(3, 6, dtype=torch.float64)
+    errors = compare_stateless(unrolled.numpy.LayerNorm(6), library, {"input": x})
+    assert set(errors) == {"output", "d_input", "weight", "bias"}
+    assert not wrong(errors)
+
+
+@pytest.mark.parametrize(("part", "spoiled"), list(enumerate(["d_query", "d_key", "d_value", "in_proj_bias"])))
+def test_one_entry_off_by_a_billionth_is_reported(part, spoiled):
+    class Perturbed(unrolled.numpy.MultiheadAttention):
+        def backward(self, *d_heads):
+            results = super().backward(*d_heads)
+            array = results[part] if part < 3 else results[3][spoiled]
+            array.flat[-1] += 1e-9 * np.abs(array).max()
+            return results
+
+    assert wrong(compare_attention(Perturbed(4, 2))) == {spoiled}
+
+
+def test_the_weights_gradient_enters():
+    class Deaf(unrolled.numpy.MultiheadAttention):
+        def backward(self, d_output, d_weights):
+            return super().backward(d_output)
+
+    assert wrong(compare_attention(Deaf(4, 2))) == {"d_query", "d_key", "in_proj_weight", "in_proj_bias"}
 
 
 # The measure

@@ -214,7 +214,8 @@ class Parity(Record):
             for name in ("cell", "against", "device") if name in wanted)][: wanted.get("rows")]
         if not rows:
             raise ValueError(f"no row of the parity record fits {wanted}")
-        head = ["Ours", "Cases", "Output", "State", "Gradients", "Bound", "Result", "Varied"]
+        state = "Weights" if all("weights" in row for row in rows) else "State"
+        head = ["Ours", "Cases", "Output", state, "Gradients", "Bound", "Result", "Varied"]
         label = " ".join(["Proved equal", *(wanted[name] for name in ("cell", "against", "device") if name in wanted)])
         return [self.table(label, head, [self.row(row) for row in rows], ["parity"]),
                 self.origin(next((row["measured_on"] for row in rows if "measured_on" in row), record))]
@@ -222,6 +223,7 @@ class Parity(Record):
     def row(self, row):
         """One line of the table. What was not measured has no numbers, and says why in its result."""
         error = {key: row.get(key) for key in ("output", "final_state", "input_gradients", "parameter_gradients")}
+        error["final_state"] = row.get("weights", error["final_state"])
         gradients = [error.pop(key) for key in ("input_gradients", "parameter_gradients")]
         error["gradients"] = max((value for value in gradients if value is not None), default=None)
         numbers = ["–" if value is None else f"{value:.1e}" if value else "0" for value in error.values()]

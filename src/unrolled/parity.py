@@ -38,9 +38,39 @@ def compare(ours, library, x, state=None, seed=0, error=None):
     upstream.manual_seed(seed)
     run = _run_torch if isinstance(ours, torch.nn.Module) else _run_numpy
     got = run(ours, x, state, upstream)
+    return _errors(got, expected, error or relative_error)
+
+
+def compare_stateless(ours, library, inputs, seed=0, error=None, **call):
+    """Run two layers that carry no state side by side, forward and backward: attention, layer norm.
+
+    Args:
+        ours: a layer of `unrolled.numpy` or `unrolled.torch`; it is given the library's weights.
+        library: a layer of `torch.nn`.
+        inputs: CPU tensors by the names of the arguments, in their order: {"query": …, "key": …, "value": …}.
+        seed: of the random dL/d output and dL/d weights.
+        error: as for `compare`.
+        call: what else both are called with; masks as tensors.
+
+    Returns:
+        The relative error of each result by name: "output", "weights" if they are returned, "d_query" and so on for
+        each input, and the library's parameter names.
+
+    Raises:
+        ValueError: the two return different shapes or different sets of gradients.
+    """
+    ours.load_state_dict(library.state_dict())
+    upstream = torch.Generator().manual_seed(seed)
+    expected = _call_torch(library, inputs, call, upstream)
+    upstream.manual_seed(seed)
+    run = _call_torch if isinstance(ours, torch.nn.Module) else _call_numpy
+    return _errors(run(ours, inputs, call, upstream), expected, error or relative_error)
+
+
+def _errors(got, expected, error):
     if got.keys() != expected.keys():
         raise ValueError(f"expected results {sorted(expected)}, got {sorted(got)}")
-    return {name: (error or relative_error)(got[name], expected[name], name) for name in expected}
+    return {name: error(got[name], expected[name], name) for name in expected}
 
 
 def relative_error(got, expected, name="array"):
@@ -89,6 +119,30 @@ def _run_numpy(layer, x, state, upstream):
     if state is not None:
         named |= dict(zip(("d_h_0", "d_c_0"), _parts(d_state)))
     return named | grads
+
+
+def _call_torch(layer, inputs, call, upstream):
+    leaves = {name: x.detach().clone().requires_grad_() for name, x in inputs.items()}
+    heads = _heads(layer(*leaves.values(), **call))
+    layer.zero_grad()
+    torch.autograd.backward(list(heads.values()), [_random(head, upstream) for head in heads.values()])
+    named = heads | {f"d_{name}": leaf.grad for name, leaf in leaves.items()}
+    named |= {name: parameter.grad for name, parameter in layer.named_parameters()}
+    return {name: _array(value.detach()) for name, value in named.items()}
+
+
+def _call_numpy(layer, inputs, call, upstream):
+    call = {name: value.numpy() if isinstance(value, torch.Tensor) else value for name, value in call.items()}
+    heads = _heads(layer.forward(*(x.detach().numpy() for x in inputs.values()), **call))
+    d_heads = [_random(torch.from_numpy(head), upstream).numpy() for head in heads.values()]
+    *d_inputs, grads = layer.backward(*d_heads)
+    return heads | {f"d_{name}": d_input for name, d_input in zip(inputs, d_inputs)} | grads
+
+
+def _heads(results):
+    """An output, or an output and weights that may be None, by name."""
+    results = results if isinstance(results, tuple) else (results,)
+    return {name: result for name, result in zip(("output", "weights"), results) if result is not None}
 
 
 def _parts(state):

@@ -10,9 +10,11 @@ definition, gate by gate (conftest.py): outputs, final states and all gradients,
                "final_state": …, "input_gradients": …, "parameter_gradients": …, "tolerance": 1e-12,
                "status": "equal"}, …]}
 
-The errors are the worst of all configurations, relative to the library's largest entry. A row whose device is not there
-has no errors, and the status "not measured yet"; if it was measured before, on a machine that had the device, it keeps
-what was found there, and says where. Without the option the committed record must list the same rows.
+Layers without a state, attention and layer norm, are called with every kind of mask; attention has "weights" where the
+others have "final_state". The errors are the worst of all configurations, relative to the library's largest entry. A
+row whose device is not there has no errors, and the status "not measured yet"; if it was measured before, on a machine
+that had the device, it keeps what was found there, and says where. Without the option the committed record must list
+the same rows.
 """
 
 import dataclasses
@@ -32,7 +34,7 @@ from torch.nn.utils.rnn import pack_sequence
 import unrolled.cudnn
 import unrolled.numpy
 import unrolled.torch
-from unrolled.parity import TOLERANCE, compare, rms_error
+from unrolled.parity import TOLERANCE, compare, compare_stateless, rms_error
 
 RECORD = Path(__file__).parents[2] / "book/_data/parity.json"
 INPUT_SIZE, HIDDEN_SIZE = 4, 6
@@ -51,6 +53,10 @@ FAMILIES = [                                            # model, its options, wh
     ("GRU", {}, BACKENDS, "torch.nn"),
     ("GRU", {"fused": True}, BACKENDS[:2], "torch.nn"),
     ("GRU", {"reset_after": False}, BACKENDS[:2], "definition"),
+]
+STATELESS = [                                           # layer, its options, which backends, called how
+    ("MultiheadAttention", {}, BACKENDS[:1], ("self-attention", "cross-attention")),
+    ("LayerNorm", {}, BACKENDS[:1], ("any rows",)),
 ]
 # On a GPU: every hidden size at which cuDNN changes its algorithm, and every precision, against the CPU in float64.
 CUDA_SIZES = (6, 128, 160, 256, 768)
@@ -88,6 +94,8 @@ class Row:
 
     def configurations(self):
         found = CONFIGURATIONS[self.device, self.input]
+        if isinstance(found[0], Call):
+            return found
         if self.cell.startswith("RNN"):
             return found
         found = [one for one in found if one.nonlinearity == "tanh"]
@@ -100,12 +108,21 @@ class Row:
         """In words, what the configurations differ in."""
         if self.device == "CUDA":
             return f"1 or 2 layers, 1 or 2 directions, H = {', '.join(map(str, CUDA_SIZES))}, T = 50, B = 8"
+        if isinstance(self.configurations()[0], Call):
+            return CALLS_VARY[self.input]
         activation = "tanh or relu, " * self.cell.startswith("RNN")
         if self.input == "one step":
             return f"{activation}bias, B = 1, 5 or none, h₀"
         lengths = "T = 1, 7" if self.against == "definition" else "T = 1, 7, 50"
         what = "sorted or not" if self.input == "packed" else f"{lengths}, B = 1, 5 or none, layout"
         return f"1 to 3 layers, 1 or 2 directions, {activation}bias, {what}, h₀"
+
+    def columns(self):
+        """What is measured: no final state where there is none, nor the weights of attention that never holds them."""
+        shown = {"MultiheadAttention": {"weights"}, "LayerNorm": set()}.get(self.cell, {"final_state"})
+        shown = set() if self.cell == "MultiheadAttention" and dict(self.options).get("fused") else shown
+        output = set() if self.cell.endswith("Cell") else {"output"}
+        return output | shown | {"input_gradients", "parameter_gradients"}
 
     def __str__(self):
         options = [f"{name}={value}" for name, value in self.options]
@@ -159,6 +176,76 @@ class Configuration:
         return "-".join(parts + ["batch first"] * self.batch_first)
 
 
+@dataclasses.dataclass(frozen=True)
+class Call:
+    """One way to build and to call a layer that carries no state."""
+
+    arguments: tuple                       # of the constructor, by name
+    steps: tuple = ()                      # T and S
+    batch: int | None = None               # None: unbatched
+    masks: str = "no mask"
+    shape: tuple = ()                      # of layer norm's input
+
+    def inputs(self, dtype):
+        """By name."""
+        if self.shape:
+            return {"input": torch.randn(*self.shape, dtype=dtype)}
+        options, (T, S), inputs = dict(self.arguments), self.steps, {}
+        for name, steps, width in (("query", T, None), ("key", S, "kdim"), ("value", S, "vdim")):
+            leading = [size for size in (steps, self.batch) if size is not None]
+            leading = leading[::-1] if options["batch_first"] else leading
+            inputs[name] = torch.randn(*leading, options.get(width, options["embed_dim"]), dtype=dtype)
+        return inputs
+
+    def call(self, dtype):
+        """The masks by name: for each query there is a key left."""
+        if self.shape:
+            return {}
+        (T, S), B, h = self.steps, self.batch or 1, dict(self.arguments)["num_heads"]
+        left_out = torch.rand(B * h, T, S) < 0.4
+        left_out[..., 0] = False
+        padding = torch.arange(S) > torch.arange(B)[:, None] % S             # lengths 1, 2, …
+        padding = padding if self.batch else padding[0]
+        return {
+            "no mask": {},
+            "boolean": {"attn_mask": left_out[0]},
+            "float a head": {"attn_mask": torch.randn(B * h, T, S, dtype=dtype).masked_fill(left_out, -torch.inf)},
+            "padding": {"key_padding_mask": padding, "average_attn_weights": False},
+            "causal and padding": {"key_padding_mask": padding, "attn_mask": torch.ones(T, S).triu(1).bool()},
+        }[self.masks]
+
+    def __str__(self):
+        parts = [f"{name}={value}" for name, value in self.arguments]
+        return "-".join([*parts, *map(str, self.steps), f"B{self.batch}", self.masks, *map(str, self.shape)])
+
+
+MASKS = ("no mask", "boolean", "float a head", "padding", "causal and padding")
+CALLS_VARY = {
+    "self-attention": "1 or 3 heads, bias, T = S = 1, 7, 50, B = 1, 5 or none, layout, masks: none, boolean, float, "
+                      "padding, causal and padding",
+    "cross-attention": "T, S = 1, 7 or 7, 4, keys and values of other widths, bias, B = 1, 5 or none, layout, masks: "
+                       "none, boolean, float, padding",
+    "any rows": "one or two dimensions normalised, none to two more, gain, bias",
+}
+
+
+def _calls():
+    layouts = [(1, False), (5, False), (5, True), (None, False)]
+    attend = [(batch, {"bias": bias, "batch_first": first}) for bias, (batch, first) in product((True, False), layouts)]
+    widths = [{}, {"kdim": 4, "vdim": 5}]
+    affine = [{}, {"bias": False}, {"elementwise_affine": False}]
+    rows = [((32,), ()), ((32,), (5,)), ((32,), (7, 5)), ((4, 8), ()), ((4, 8), (5,))]
+    return {
+        "self-attention": [Call(tuple({"embed_dim": 6, "num_heads": h, **options}.items()), (T, T), batch, masks)
+                           for h, (batch, options), T, masks in product((1, 3), attend, (1, 7, 50), MASKS)],
+        "cross-attention": [Call(tuple({"embed_dim": 6, "num_heads": 2, **options, **width}.items()), steps, batch, one)
+                            for (batch, options), width, steps, one
+                            in product(attend, widths, ((1, 7), (7, 4)), MASKS[:4])],
+        "any rows": [Call(tuple({"normalized_shape": shape, **options}.items()), shape=(*leading, *shape))
+                     for (shape, leading), options in product(rows, affine)],
+    }
+
+
 def _configurations():
     stacks = list(product(("tanh", "relu"), (True, False), (1, 2, 3), (False, True)))
     layouts = list(product((1, 7, 50), ((1, False), (5, False), (5, True)))) + [(7, (None, False))]
@@ -173,7 +260,7 @@ def _configurations():
     }
 
 
-CONFIGURATIONS = _configurations()
+CONFIGURATIONS = _configurations() | {("CPU", how): calls for how, calls in _calls().items()}
 
 
 def _rows():
@@ -185,6 +272,9 @@ def _rows():
         for kind, dtype in product(kinds, TOLERANCE):
             cell = model + "Cell" * (kind == "one step")
             yield Row(cell, tuple(options.items()), backend, kind, "CPU", dtype, against)
+    for (layer, options, backends, called), backend in product(STATELESS, BACKENDS):
+        for how, dtype in product(called if backend in backends else (), TOLERANCE):
+            yield Row(layer, tuple(options.items()), backend, how, "CPU", dtype, "torch.nn")
     for model in ("RNN", "LSTM", "GRU"):
         for dtype in CUDA_TOLERANCE:
             yield Row(model, (), "cudnn", "padded", "CUDA", dtype, "torch.nn on the CPU, float64")
@@ -211,14 +301,18 @@ def measured():
 
 
 COLUMNS = {"output": "output", "h_n": "final_state", "c_n": "final_state", "d_input": "input_gradients",
-           "d_h_0": "input_gradients", "d_c_0": "input_gradients"}
+           "d_h_0": "input_gradients", "d_c_0": "input_gradients", "weights": "weights", "d_query": "input_gradients",
+           "d_key": "input_gradients", "d_value": "input_gradients"}
 
 
 @pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
 @pytest.mark.parametrize(("row", "configuration"), list(cases()))
 def test_equal_to_the_library(measured, definition, row, configuration):
     worst, seen = measured
-    runs = on_a_gpu(row, configuration) if row.device == "CUDA" else on_the_cpu(row, configuration, definition)
+    if isinstance(configuration, Call):
+        runs = [stateless(row, configuration)]
+    else:
+        runs = on_a_gpu(row, configuration) if row.device == "CUDA" else on_the_cpu(row, configuration, definition)
     for errors in runs:
         for name, error in errors.items():
             column = COLUMNS.get(name, "parameter_gradients")
@@ -242,6 +336,20 @@ def on_the_cpu(row, configuration, definition):
     x = configuration.x(dtype)
     for state in (None, configuration.state(dtype, row.cell, options.get("proj_size", 0))):
         yield compare(ours, library, x, state)
+
+
+def stateless(row, call):
+    """Relative errors of a layer that carries no state."""
+    torch.manual_seed(0)
+    dtype, options, arguments = getattr(torch, row.dtype), dict(row.options), dict(call.arguments)
+    library = getattr(nn, row.cell)(**arguments, dtype=dtype)
+    for parameter in library.parameters():
+        if parameter.dim() == 1 or row.cell == "LayerNorm":                  # a gain of 1 or a bias of 0 would hide one
+            nn.init.uniform_(parameter, -0.5, 0.5)                           # that is left out
+    own = np.dtype(row.dtype) if row.backend == "numpy" else dtype
+    ours = getattr(getattr(unrolled, row.backend), row.cell)(**arguments, **options, dtype=own)
+    fused = {"need_weights": False} if options.get("fused") and row.cell == "MultiheadAttention" else {}
+    return compare_stateless(ours, library, call.inputs(dtype), seed=1, **call.call(dtype), **fused)
 
 
 def on_a_gpu(row, configuration, device="cuda"):
@@ -273,15 +381,15 @@ def test_the_page_lists_these_rows_with_errors_within_their_tolerance(measured, 
     rows = json.loads(RECORD.read_text(encoding="utf-8"))["rows"]
     definitions = [row.definition() for row in ROWS]
     assert [{name: row[name] for name in definitions[0]} for row in rows] == definitions
-    for row in rows:
-        errors = [row[column] for column in {*COLUMNS.values(), "parameter_gradients"} if column in row]
+    for row, measured_row in zip(rows, ROWS):
+        errors = {column: row[column] for column in {*COLUMNS.values(), "parameter_gradients"} if column in row}
         if row["status"] == "not measured yet":
             assert row["device"] == "CUDA"
             assert not errors
         else:
             assert row["status"] == "equal"
-            assert len(errors) == (3 if row["cell"].endswith("Cell") else 4)
-            assert max(errors) <= row["tolerance"]
+            assert errors.keys() == measured_row.columns()
+            assert max(errors.values()) <= row["tolerance"]
 
 
 def record(worst, seen):
