@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import ks_2samp
 from torch import nn
@@ -56,6 +56,7 @@ def library_attention(q, k, v, d_output, d_weights, mask=None, is_causal=False, 
 # One head
 
 
+@settings(max_examples=150)
 @given(lead=st.lists(st.integers(1, 3), max_size=2), T=SMALL, S=SMALL, d=SMALL, d_v=SMALL, kind=MASKS,
        is_causal=st.booleans(), scale=st.sampled_from([None, 0.3]), shared=st.booleans(), dtype=DTYPES)
 def test_attention_and_its_gradients_are_the_librarys(close, lead, T, S, d, d_v, kind, is_causal, scale, shared, dtype):
@@ -154,6 +155,7 @@ def run_library(library, inputs, d_output, d_weights=None, **call):
     return arrays, {name: parameter.grad.numpy() for name, parameter in library.named_parameters()}
 
 
+@settings(max_examples=150)
 @given(B=st.sampled_from([None, 1, 3]), T=SMALL, S=SMALL, h=st.integers(1, 3), d_h=st.integers(1, 3),
        widths=st.sampled_from([(None, None), (2, None), (None, 5), (3, 4)]), bias=st.booleans(),
        batch_first=st.booleans(), masks=st.tuples(MASKS, MASKS), per_head=st.booleans(), is_causal=st.booleans(),
