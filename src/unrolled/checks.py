@@ -7,12 +7,12 @@ are told apart by the caller, never by this file.
 import numbers
 
 
-def positive_int(name, value):
-    """Return `value` as an int; raise unless it is a whole number of at least 1."""
+def positive_int(name, value, least=1):
+    """Return `value` as an int; raise unless it is a whole number of at least 1, or of `least`."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{name} must be a whole number, got {type(value).__name__} {value!r}")
-    if value < 1:
-        raise ValueError(f"{name} must be at least 1, got {value}")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, got {value}")
     return int(value)
 
 
@@ -139,6 +139,27 @@ def heads(name, width, num_heads):
     return width // num_heads
 
 
+def causal_transformer(d_model, head_dim, positions, max_len):
+    """Check how a Transformer is told where a step stands."""
+    if positions is not None:
+        choice("positions", positions, ("sinusoidal", "learned", "rotary", "alibi", None))
+    if (positions == "learned") != (max_len is not None):
+        raise ValueError(f"max_len goes with positions='learned', got max_len={max_len!r}, positions={positions!r}")
+    if positions == "sinusoidal":
+        even("d_model", d_model)
+    if positions == "rotary":
+        even("d_model / nhead", head_dim)
+
+
+def cache(given, num_layers):
+    """Return a cache as a list of pairs (k, v); raise unless it has one a layer."""
+    if not isinstance(given, (tuple, list)):
+        raise TypeError(f"cache must be a list of pairs (k, v), got {type(given).__name__}")
+    if len(given) != num_layers:
+        raise ValueError(f"cache must hold {num_layers} pairs (k, v), one a layer, got {len(given)}")
+    return [tuple(states(f"layer {layer} of cache", pair, ("k", "v")).values()) for layer, pair in enumerate(given)]
+
+
 def fitting(arrays):
     """Check arrays together, {name: (array, shape)} as in `shape` with equal letters equal throughout.
 
@@ -196,6 +217,13 @@ def ends_with(name, array, expected):
     got = tuple(array.shape)
     if got[-len(expected) :] != tuple(expected):
         raise ValueError(f"{name} must have shape {_format(('...', *expected))}, got {_format(got)}")
+
+
+def even(name, value):
+    """Return `value` as an int; raise unless it is a whole even number of at least 2."""
+    if positive_int(name, value) % 2:
+        raise ValueError(f"{name} must be even, got {value}")
+    return int(value)
 
 
 def lstm_options(bias, *, peephole, forget_gate, forget_bias, chrono, layer_norm, fused=False):

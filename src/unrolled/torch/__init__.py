@@ -1,8 +1,14 @@
 """Cells and layers as `nn.Module`s written from scratch; the backward pass is autograd's. Drop-in for `torch.nn`."""
 
+from unrolled.torch.attention import MultiheadAttention, scaled_dot_product
 from unrolled.torch.gru import GRU, GRUCell
 from unrolled.torch.lstm import LSTM, LSTMCell
 from unrolled.torch.minimal import MinGRU, MinLSTM
+from unrolled.torch.norm import LayerNorm
+from unrolled.torch.positions import LearnedPositions, alibi, alibi_slopes, rotary, sinusoidal
 from unrolled.torch.rnn import RNN, RNNCell
+from unrolled.torch.transformer import CausalTransformer, TransformerDecoderLayer, TransformerEncoderLayer
 
-__all__ = ["GRU", "GRUCell", "LSTM", "LSTMCell", "MinGRU", "MinLSTM", "RNN", "RNNCell"]
+__all__ = ["CausalTransformer", "GRU", "GRUCell", "LSTM", "LSTMCell", "LayerNorm", "LearnedPositions", "MinGRU",
+           "MinLSTM", "MultiheadAttention", "RNN", "RNNCell", "TransformerDecoderLayer", "TransformerEncoderLayer",
+           "alibi", "alibi_slopes", "rotary", "scaled_dot_product", "sinusoidal"]

@@ -235,14 +235,14 @@ def check_dtype(dtype):
         raise TypeError(f"dtype must be a floating point type of torch, got {dtype!r}")
 
 
-def check_tensor(name, value, like):
-    """Raise unless `value` is a tensor with the dtype and on the device of `like`."""
+def check_tensor(name, value, like, whose="the parameters", besides=""):
+    """Raise unless `value` is a tensor with the dtype and on the device of `like`, which a message calls `whose`."""
     if not isinstance(value, torch.Tensor):
         raise TypeError(f"{name} must be a torch tensor, got {type(value).__name__}")
     if value.dtype != like.dtype and not torch.is_autocast_enabled(like.device.type):
-        raise TypeError(f"{name} must be {like.dtype}, like the parameters, got {value.dtype}")
+        raise TypeError(f"{name} must be {besides}{like.dtype}, like {whose}, got {value.dtype}")
     if value.device != like.device:
-        raise ValueError(f"{name} must be on {like.device}, like the parameters, got {value.device}")
+        raise ValueError(f"{name} must be on {like.device}, like {whose}, got {value.device}")
 
 
 def check_state(name, value, parts, shapes, like):
