@@ -1,11 +1,11 @@
-"""Where a step stands, told to attention in four ways: without one, (1) to (3) of `attention` cannot tell the order.
+"""Where a step stands, told to attention in four ways: (1) to (3) of `attention` do not see the order of the keys.
 
     p_t = [sin ω_0 t, cos ω_0 t, sin ω_1 t, cos ω_1 t, …],  ω_i = base^(-2i/d)   (1)  sinusoidal, added to x_t
     p_t = row t of a learned table                                               (2)  learned, added to x_t
     q_t → R_t q_t,  k_s → R_s k_s,  R_t = rotations by ω_i t, one a pair         (3)  rotary: q_t · k_s sees t - s alone
     e_ts → e_ts - m |t - s|                                                      (4)  ALiBi: one slope m a head
 
-Pairs are neighbours, numbers 2i and 2i + 1, as in the papers. One rotation ties (1) to (3): p_(t+k) = R_k p_t.
+Pairs are neighbours, numbers 2i and 2i + 1, as in the papers. One rotation ties (1) to (3): p_(t+k) = R_kᵀ p_t.
 
 Sources: Vaswani et al. 2017 (section 3.5), Su et al. 2021 (eq. 34), Press et al. 2022 (section 3).
 Letters: T queries, S keys, d d_model, h num_heads, d_h = d / h.
