@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import kstest
 
+import unrolled.torch
 from unrolled.numpy import AdditiveAttention, scores
-from unrolled.parity import TOLERANCE
+from unrolled.parity import TOLERANCE, compare_stateless
 
 SMALL = st.integers(1, 4)
 
@@ -63,6 +64,19 @@ def test_additive_attention_is_its_definition(close, B, T, S, widths, single, ki
     for got, wanted in zip(results, expected, strict=True):
         assert got.dtype == dtype
         close(got, wanted, TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("dtype", sorted(TOLERANCE))
+@pytest.mark.parametrize("padded", [False, True], ids=["no mask", "padding"])
+def test_it_is_the_layer_of_the_torch_backend(padded, dtype):
+    torch.manual_seed(0)
+    ours = AdditiveAttention(3, 5, 4, dtype=dtype)
+    twin = unrolled.torch.AdditiveAttention(3, 5, 4, dtype=getattr(torch, dtype))
+    inputs = {"query": torch.from_numpy(normal(2, 6, 3, dtype=dtype)),
+              "keys": torch.from_numpy(normal(2, 7, 5, seed=2, dtype=dtype))}
+    mask = {"key_padding_mask": torch.arange(7) >= torch.tensor([[4], [7]])} if padded else {}
+    errors = compare_stateless(ours, twin, inputs, seed=3, **mask)
+    assert max(errors.values()) <= TOLERANCE[dtype], errors
 
 
 @pytest.mark.parametrize("kind", [None, "boolean", "float"])
