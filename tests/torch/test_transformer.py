@@ -1,5 +1,7 @@
 """Transformers in torch: the library's layers with all derivatives, and a causal stack that carries its cache."""
 
+import copy
+
 import pytest
 import torch
 from hypothesis import given
@@ -273,6 +275,79 @@ def test_two_caches_from_one_prefix_do_not_disturb_each_other():
     first, second = (layer(piece, cache)[0] for piece in (x[3:], -x[3:]))
     assert not torch.allclose(first, second)
     assert all(map(torch.equal, before, (part for pair in cache for part in pair)))
+
+
+@EVERY_KIND
+@pytest.mark.parametrize("quiet", [torch.no_grad, torch.inference_mode])
+@given(tree=st.lists(st.tuples(st.integers(0, 9), st.integers(1, 3)), min_size=1, max_size=12), seed=st.integers(0, 99))
+def test_without_gradients_any_kept_cache_can_be_gone_on_from_and_none_is_ever_changed(positions, quiet, tree, seed):
+    layer, grown = model(positions), [(normal(2, 1, 6, seed=seed), None)]                # inputs and cache
+    with quiet():
+        grown[0] = grown[0][0], layer(grown[0][0])[1]
+        for parent, steps in tree:
+            before, cache = grown[parent % len(grown)]
+            piece = normal(steps, 1, 6, seed=len(grown))
+            output, longer = layer(piece, cache)
+            grown.append((torch.cat([before, piece]), longer))
+            assert torch.allclose(output, layer(grown[-1][0])[0][-steps:], rtol=0, atol=1e-12)
+        for x, cache in grown:
+            for pair, expected in zip(cache, layer(x)[1]):
+                assert all(torch.allclose(*parts, rtol=0, atol=1e-12) for parts in zip(pair, expected))
+
+
+def test_decoding_copies_a_cache_only_when_its_buffer_is_full():
+    layer, cache, wholes = model("rotary"), None, []
+    with torch.no_grad():
+        for step in normal(200, 1, 1, 6):
+            cache = layer(step, cache)[1]
+            k = cache[0][0]
+            wholes.append((k.untyped_storage().data_ptr(), k.untyped_storage().nbytes(), k.nbytes))
+    moves = 1 + sum(before[0] != after[0] for before, after in zip(wholes, wholes[1:]))
+    assert moves <= 9                                                    # doubling: 1, 2, 4, …, 256
+    assert all(whole <= 2 * used for _, whole, used in wholes[1:])
+
+
+@pytest.mark.parametrize("began", [torch.no_grad, torch.inference_mode, torch.enable_grad])
+@pytest.mark.parametrize("goes_on", [torch.no_grad, torch.inference_mode, torch.enable_grad])
+def test_a_cache_can_be_gone_on_from_in_another_mode(began, goes_on):
+    layer, x = model("rotary"), normal(8, 1, 6)
+    with began():
+        cache = layer(x[2:3], layer(x[:2])[1])[1]
+    if began is not torch.inference_mode or goes_on is not torch.enable_grad:
+        with goes_on():
+            for t in range(3, 8):
+                output, cache = layer(x[t : t + 1], cache)
+        assert torch.allclose(output[-1], layer(x)[0][-1], rtol=0, atol=1e-12)
+        assert output.requires_grad == (goes_on is torch.enable_grad)
+
+
+def test_gradients_do_not_change_when_the_same_cache_is_gone_on_from_without_them():
+    layer, x = model("rotary"), normal(6, 1, 6)
+    with torch.no_grad():
+        cache = layer(x[3:4], layer(x[:3])[1])[1]
+
+    def gradients(interrupted):
+        output, _ = layer(x[4:], cache)
+        if interrupted:
+            with torch.no_grad():
+                layer(-x[4:], cache)
+        return torch.autograd.grad(output.square().sum(), list(layer.parameters()))
+
+    assert all(map(torch.equal, gradients(False), gradients(True)))
+
+
+def test_a_copied_or_loaded_cache_has_a_buffer_of_its_own(tmp_path):
+    layer, x = model("rotary"), normal(6, 1, 6)
+    with torch.no_grad():
+        cache = layer(x[3:4], layer(x[:3])[1])[1]
+        torch.save(cache, tmp_path / "cache.pt")
+        others = [copy.deepcopy(cache), torch.load(tmp_path / "cache.pt"), [(k.clone(), v.clone()) for k, v in cache]]
+        expected = layer(x[4:], cache)
+        for other in others:
+            layer(-x[4:], other)
+        again = layer(x[4:], cache)
+    assert torch.equal(again[0], expected[0])
+    assert all(map(torch.equal, again[1][1], expected[1][1]))
 
 
 def test_mixed_precision_carries_the_cache():

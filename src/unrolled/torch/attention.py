@@ -162,16 +162,17 @@ class MultiheadAttention(Module):
 
     def project(self, query, key, value):
         """Equation (4): (T, B, d), (S, B, kdim), (S, B, vdim) to q, k, v, (B, h, T or S, d_h) each."""
-        if query is key is value:                                        # one product for all three
-            projected = F.linear(query, self.in_proj_weight, self.in_proj_bias).chunk(3, -1)
-        else:
-            b = (None, None, None) if self.in_proj_bias is None else self.in_proj_bias.chunk(3)
-            if self.in_proj_weight is None:
-                W = self.q_proj_weight, self.k_proj_weight, self.v_proj_weight
-            else:
-                W = self.in_proj_weight.chunk(3)
-            projected = map(F.linear, (query, key, value), W, b)
         axes = (0, 2, 1, 3) if self.batch_first else (1, 2, 0, 3)
+        if query is key is value:                                        # one product for all three
+            projected = F.linear(query, self.in_proj_weight, self.in_proj_bias)
+            projected = projected.unflatten(-1, (3, self.num_heads, self.head_dim)).unbind(2)
+            return [x.permute(axes) for x in projected]
+        b = (None, None, None) if self.in_proj_bias is None else self.in_proj_bias.chunk(3)
+        if self.in_proj_weight is None:
+            W = self.q_proj_weight, self.k_proj_weight, self.v_proj_weight
+        else:
+            W = self.in_proj_weight.chunk(3)
+        projected = map(F.linear, (query, key, value), W, b)
         return [x.unflatten(-1, (self.num_heads, self.head_dim)).permute(axes) for x in projected]
 
     def attend(self, q, k, v, mask=None, is_causal=False, need_weights=False):

@@ -102,8 +102,18 @@ def rotary(x, positions, base=10000.0):
     if x.dim() < 2:
         raise ValueError(f"x must have shape (..., T, d_h), got {tuple(x.shape)}")
     checks.shape("positions", positions, x.shape[-2:-1])
-    a = angles(positions, checks.even("d_h", x.shape[-1]), checks.positive_number("base", base))
-    cos, sin = a.cos().to(x.dtype), a.sin().to(x.dtype)                                  # (T, d_h/2)
+    checks.even("d_h", x.shape[-1])
+    return rotate(x, *rotation(positions, x.shape[-1], checks.positive_number("base", base), x.dtype))
+
+
+def rotation(positions, width, base=10000.0, dtype=None):
+    """cos ω_i t and sin ω_i t, (T, width / 2) each: what all queries and keys of these positions are turned by."""
+    a = angles(positions, width, base)
+    return a.cos().to(dtype), a.sin().to(dtype)
+
+
+def rotate(x, cos, sin):
+    """Turn every pair of the last axis, (..., T, d_h), by the angles with these cosines and sines."""
     even, odd = x[..., 0::2], x[..., 1::2]                                               # (..., T, d_h/2)
     return torch.stack([even * cos - odd * sin, even * sin + odd * cos], -1).flatten(-2)
 
