@@ -4,8 +4,8 @@
     python -m benchmarks --fresh    from the start
     python -m benchmarks --record   and write benchmarks/results/<date>-<processor>.json
 
-Float32, one thread, one core. Where there is a CUDA device our torch layers race cuDNN on it too, with a record of its
-own.
+Float32, one thread, one core. Where there is a CUDA device our recurrent layers in torch race cuDNN on it too, with a
+record of its own.
 """
 
 import argparse
@@ -24,7 +24,7 @@ import torch
 from tools.origin import ROOT, origin
 from tqdm import tqdm
 
-from benchmarks import models, timing
+from benchmarks import attention, models, timing
 from benchmarks.models import Case, disagreement
 
 UNFINISHED = ROOT / "_build/bench/unfinished.jsonl"
@@ -41,7 +41,8 @@ def main():
     parser.add_argument("--seconds", type=float, default=2.0,
                         help=f"for each model and size, half of it for the forward pass alone, and at least "
                              f"{timing.ROUNDS} rounds of each (2)")
-    parser.add_argument("--only", type=_size, nargs="+", metavar="T,B,H", help="these sizes, kept nowhere")
+    parser.add_argument("--only", type=_size, nargs="+", metavar="T,B,H",
+                        help="these sizes of the recurrent layers alone, kept nowhere")
     options = parser.parse_args()
     if options.record and options.only:
         parser.error("--record is for all sizes, --only for some")
@@ -81,6 +82,8 @@ def run(device, options, measured_on):
     """Measure every model at every size on one device, but for what a stopped run has measured."""
     sizes = options.only or models.SIZES
     cases = [{"device": device, "model": model, "size": size} for model in models.MODELS for size in sizes]
+    if device == "cpu" and not options.only:
+        cases += [{"device": device} | case for case in attention.CASES]
     mark = fingerprint(measured_on)
     rows = {} if options.only else {key(row): row for row in unfinished(mark)}
     if done := sum(key(case) in rows for case in cases):
@@ -100,22 +103,29 @@ def measure(case, seconds):
     Raises:
         AssertionError: somebody computes another function.
     """
-    subject, found = Case(case["model"], **case["size"], device=case["device"]), {}
+    if case["model"] == "decoding":
+        return attention.decoding(**case["size"], seconds=seconds)
+    recurrent, found = case["model"] in models.MODELS, {}
+    subject = Case(case["model"], **case["size"], device=case["device"]) if recurrent else None
     for name, backward in models.PASSES.items():
-        functions = subject.functions(backward)
-        reference = functions[subject.reference]()
-        if case["size"] in models.COMPILED and case["model"] != "RNN" and case["device"] == "cpu":
+        if recurrent:
+            functions = subject.functions(backward)
+        else:
+            functions = attention.FUNCTIONS[case["model"]](**case["size"], backward=backward)
+        library = next(iter(functions))
+        reference = functions[library]()
+        if recurrent and case["size"] in models.COMPILED and case["model"] != "RNN" and case["device"] == "cpu":
             try:
                 functions["torch.compile"] = compiled(subject, backward)
             except Exception as error:                                   # no C++ compiler, or one that gives up
                 found["not measured"] = {"torch.compile": f"{type(error).__name__}: {error}".splitlines()[0]}
         for ours, function in functions.items():
             error = disagreement(function(), reference)
-            assert error < AGREEMENT, f"{ours} and {subject.reference} disagree at {case['size']}: {error:.1e}"
+            assert error < AGREEMENT, f"{ours} and {library} disagree at {case['size']}: {error:.1e}"
         clock = time.process_time if case["device"] == "cpu" else time.perf_counter
         times = timing.rounds(functions, seconds / 2, clock)
-        library = times.pop(subject.reference)
-        found[name] = {ours: timing.ratio(values, library) for ours, values in times.items()}
+        theirs = times.pop(library)
+        found[name] = {ours: timing.ratio(values, theirs) for ours, values in times.items()}
     return found
 
 
@@ -135,30 +145,41 @@ def report(rows, measured_on, device):
     """Print, for each model, everybody's geometric mean over the sizes, and where each target stands."""
     versions = ", ".join(f"{name} {version}" for name, version in measured_on["versions"].items())
     print(f"\nFloat32, D = H, one thread, {measured_on['device']}, {versions}")
-    batches = sorted({row["size"]["B"] for row in rows})
-    columns = "".join(f"{f'B = {B}':>8}" for B in batches)
-    for model in models.MODELS:
-        mine = [row for row in rows if row["model"] == model]
-        library = f"{'nn' if device == 'cpu' else 'unrolled.cudnn'}.{model}"
-        over = "".join(f"{name:>{14 + 8 * len(batches)}}" for name in models.PASSES)
-        print(f"\n{'time over that of ' + library:32}{over}")
-        print(f"{'(geometric mean of the sizes)':32}" + f"{'all':>14}{columns}" * len(models.PASSES))
-        for name in dict.fromkeys(name for row in mine for part in models.PASSES for name in row[part]):
-            cells = []
-            for part in models.PASSES:
-                cells.append(f"{mean(mine, part, name):>14}")
-                cells += [f"{mean([r for r in mine if r['size']['B'] == B], part, name):>8}" for B in batches]
-            sizes = {len([row for row in mine if name in row[part]]) for part in models.PASSES} - {0, len(mine)}
-            print(f"{name:32}" + "".join(cells) + "".join(f"   ({count} sizes only)" for count in sizes))
-        for reason in dict.fromkeys(f"{name}: not measured, {why}" for row in mine
-                                    for name, why in row.get("not measured", {}).items()):
-            print(reason)
+    libraries = {model: f"{'nn' if device == 'cpu' else 'unrolled.cudnn'}.{model}" for model in models.MODELS}
+    for model, library in (libraries | attention.REFERENCES).items():
+        if mine := [row for row in rows if row["model"] == model]:
+            table(mine, library)
+    for row in (row for row in rows if row["model"] == "decoding"):
+        size, cost = ", ".join(f"{k} = {v}" for k, v in row["size"].items()), row["cost of a token"]
+        ratio = row["recomputation over cache"]["median"]
+        print(f"\nDecoding, {size}: recomputation takes {ratio:.1f} x as long.")
+        print(f"A token costs {cost['start_microseconds']:.0f} µs, and {cost['nanoseconds_per_cached_token']:.1f} ns "
+              f"for each one cached (R² = {cost['r_squared']:.3f}).")
     if device == "cpu":
         print("\nTargets, forward and backward, geometric mean over the sizes")
         for target in targets(rows):
-            print(f"{target['what']:58}{target['limit']:>14}{target['found']:>8.2f}   {target['verdict']}")
+            print(f"{target['what']:66}{target['limit']:>14}{target['found']:>8.2f}   {target['verdict']}")
     if measured_on["load"] is not None and measured_on["load"] > 0.5:
         print(f"The machine was not idle: {measured_on['load']:.1f} processes were running or waiting at the start.")
+
+
+def table(rows, library):
+    """Everybody's geometric mean over the sizes of one model, and over those of each batch."""
+    batches = sorted({row["size"]["B"] for row in rows})
+    columns = "".join(f"{f'B = {B}':>8}" for B in batches)
+    over = "".join(f"{name:>{14 + 8 * len(batches)}}" for name in models.PASSES)
+    print(f"\n{f'time over that of {library}':40}{over}")
+    print(f"{'(geometric mean of the sizes)':40}" + f"{'all':>14}{columns}" * len(models.PASSES))
+    for name in dict.fromkeys(name for row in rows for part in models.PASSES for name in row[part]):
+        cells = []
+        for part in models.PASSES:
+            cells.append(f"{mean(rows, part, name):>14}")
+            cells += [f"{mean([r for r in rows if r['size']['B'] == B], part, name):>8}" for B in batches]
+        sizes = {len([row for row in rows if name in row[part]]) for part in models.PASSES} - {0, len(rows)}
+        print(f"{name:40}" + "".join(cells) + "".join(f"   ({count} sizes only)" for count in sizes))
+    for reason in dict.fromkeys(f"{name}: not measured, {why}" for row in rows
+                                for name, why in row.get("not measured", {}).items()):
+        print(reason)
 
 
 def mean(rows, part, name):
@@ -181,6 +202,16 @@ def targets(rows):
                                for row in rows if row["model"] == model)
         found.append({"what": f"the textbook's {model} over {name}", "limit": f"at least {limit:g}",
                       "found": round(value, 4), "verdict": "met" if value >= limit else "MISSED"})
+    for name, (model, limit) in attention.TARGETS.items():
+        if values := [row[part][name]["median"] for row in rows if row["model"] == model]:
+            value = geometric_mean(values)
+            found.append({"what": f"{name} over {attention.REFERENCES[model]}", "limit": f"at most {limit}",
+                          "found": round(value, 4), "verdict": "met" if value <= limit else "MISSED"})
+    if values := [row["recomputation over cache"]["median"] for row in rows if row["model"] == "decoding"]:
+        value, limit = geometric_mean(values), attention.DECODING_TARGET
+        found.append({"what": f"recomputation over cached decoding of {attention.TOKENS} tokens",
+                      "limit": f"at least {limit:g}", "found": round(value, 4),
+                      "verdict": "met" if value >= limit else "MISSED"})
     return found
 
 

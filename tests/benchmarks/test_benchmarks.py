@@ -9,7 +9,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZES = [{"T": 3, "B": 1, "H": 4}, {"T": 2, "B": 2, "H": 5}]
+ATTENTION = [{"model": "MultiheadAttention", "size": {"T": 3, "B": 2, "d": 8, "h": 2}},
+             {"model": "scaled_dot_product", "size": {"T": 3, "B": 2, "h": 2, "d_h": 4}},
+             {"model": "decoding", "size": {"tokens": 4, "d": 8, "h": 2, "L": 1}}]
 RESULTS = {"RNN": 2, "LSTM": 3, "GRU": 2}                               # output and final state, or states
+EVERYTHING = [(model, size) for model in RESULTS for size in SIZES] + [tuple(case.values()) for case in ATTENTION]
 
 
 @pytest.fixture
@@ -20,6 +24,8 @@ def bench(monkeypatch, tmp_path):
 
     monkeypatch.setattr(module.models, "SIZES", SIZES)
     monkeypatch.setattr(module.models, "COMPILED", [])
+    monkeypatch.setattr(module.attention, "CASES", ATTENTION)
+    monkeypatch.setattr(module.attention, "LENGTHS", range(2, 7, 2))
     monkeypatch.setattr(module, "ROOT", tmp_path)
     monkeypatch.setattr(module, "UNFINISHED", tmp_path / "unfinished.jsonl")
     monkeypatch.setattr(module, "RESULTS", tmp_path / "results")
@@ -69,6 +75,59 @@ def test_what_is_timed_is_the_same_function_with_every_gradient(bench, model, ba
     assert functions.keys() == {f"nn.{model}"} | others
     for name, function in functions.items():
         assert bench.disagreement(function(), reference) < 2e-6, name
+
+
+@pytest.mark.parametrize("backward", [False, True], ids=["forward", "forward and backward"])
+@pytest.mark.parametrize("case", ATTENTION[:2], ids=lambda case: case["model"])
+def test_attention_that_is_timed_is_the_same_function_with_every_gradient(bench, case, backward):
+    functions = bench.attention.FUNCTIONS[case["model"]](**case["size"], backward=backward)
+    library, gradients = bench.attention.REFERENCES[case["model"]], 5 if case["model"] == "MultiheadAttention" else 3
+    assert next(iter(functions)) == library                              # x and four parameters, or q, k and v
+    assert len(functions) == 4
+    reference = functions[library]()
+    assert len(reference) == 1 + backward * gradients
+    for name, function in functions.items():
+        assert bench.disagreement(function(), reference) < 2e-6, name
+
+
+def test_decoding_is_timed_against_runs_over_everything_so_far(bench, monkeypatch):
+    calls, make = [], bench.attention.transformer
+
+    def watched(*sizes):
+        model = make(*sizes)
+        model.register_forward_pre_hook(lambda model, args: calls.append((len(args[0]), len(args) > 1 and args[1])))
+        return model
+
+    monkeypatch.setattr(bench.attention, "transformer", watched)
+    monkeypatch.setattr(bench.attention.timing, "rounds", lambda functions, *_: {k: [f() or 1.0]
+                                                                                 for k, f in functions.items()})
+    monkeypatch.setattr(bench.attention, "cost_by_length", lambda *_: ([1, 2], [1.0, 3.0]))
+    found = bench.attention.decoding(tokens=40, d=8, h=2, L=1, seconds=0)
+    runs, steps = calls[:20], calls[20:]
+    assert sum(length for length, _ in runs) * 2 == pytest.approx(sum(range(1, 41)), rel=0.03)
+    assert [length for length, _ in steps] == [1] * 40
+    assert all(cache for _, cache in steps[1:])
+    assert found["recomputation over cache"]["median"] == 2.0            # 20 runs stand for 40
+    assert found["cost of a token"]["nanoseconds_per_cached_token"] == pytest.approx(2e9)
+
+
+def test_a_line_is_found_and_what_is_no_line_is_told(bench):
+    exact = bench.attention.line([100, 200, 300, 400], [11e-6, 12e-6, 13e-6, 14e-6])
+    assert exact == {"start_microseconds": 10.0, "nanoseconds_per_cached_token": 10.0, "r_squared": 1.0}
+    assert bench.attention.line([1, 2, 3, 4], [1.0, 9.0, 2.0, 8.0])["r_squared"] < 0.5
+
+
+@pytest.mark.parametrize(("model", "name", "found", "verdict"), [
+    ("MultiheadAttention", "unrolled.torch.MultiheadAttention fused", 1.04, "met"),
+    ("MultiheadAttention", "unrolled.torch.MultiheadAttention fused", 1.06, "MISSED"),
+    ("scaled_dot_product", "unrolled.numpy.scaled_dot_product", 1.6, "MISSED"),
+    ("decoding", "recomputation", 21.0, "met"), ("decoding", "recomputation", 19.9, "MISSED"),
+])
+def test_a_target_of_attention_says_where_it_stands(bench, model, name, found, verdict):
+    row = {"model": model, "recomputation over cache": {"median": found}, "forward and backward":
+           {name: {"median": found}}}
+    (target,) = [target for target in bench.targets([*rows_with(bench), row]) if target["what"].startswith(f"{name} o")]
+    assert (target["found"], target["verdict"]) == (found, verdict)
 
 
 def test_what_is_not_the_same_function_is_not_timed(bench, monkeypatch):
@@ -140,7 +199,7 @@ def test_a_finished_run_is_recorded_and_leaves_nothing_unfinished(bench, run, ca
     recorded = json.loads(path.read_text(encoding="utf-8"))
     assert path.stem.startswith(recorded["date"])
     assert {"commit", "device", "versions", "load", "targets"} <= recorded.keys()
-    assert [(row["model"], row["size"]) for row in recorded["rows"]] == [(m, size) for m in RESULTS for size in SIZES]
+    assert [(row["model"], row["size"]) for row in recorded["rows"]] == EVERYTHING
     ratio = recorded["rows"][0]["forward and backward"]["unrolled.numpy.RNN"]
     assert ratio["rounds"] >= bench.timing.ROUNDS
     assert not bench.UNFINISHED.exists()
@@ -165,8 +224,8 @@ def test_a_stopped_run_goes_on_where_it_was(bench, run, monkeypatch, capsys):
         file.write('{"model": "RNN", "size": {"T": 2, "B"')             # a line that a kill cut off
     monkeypatch.setattr(bench, "measure", lambda case, seconds: measured.append(case) or measure(case, seconds))
     assert run() == 0
-    assert [(case["model"], case["size"]) for case in measured] == [(m, size) for m in RESULTS for size in SIZES]
-    assert "1 of 6 are measured" in capsys.readouterr().err
+    assert [(case["model"], case["size"]) for case in measured] == EVERYTHING
+    assert "1 of 9 are measured" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("change", ["--fresh", "other code"])
