@@ -17,11 +17,12 @@ from unrolled.torch import CausalTransformer
 
 TOKENS = 1000                             # decoded, one at a time
 LENGTHS = range(250, 4001, 250)           # tokens in the cache, where the cost of one more is taken
+SHAPES = (64, 1), (64, 8), (256, 1), (256, 8), (1024, 1)                  # T and B
 CASES = [
     *({"model": "MultiheadAttention", "size": dict(zip("TBdh", (T, B, d, d // 64)))}
-      for T, B, d in product((64, 256, 1024), (1, 8), (128, 512))),
+      for (T, B), d in product(SHAPES, (128, 512))),
     *({"model": "scaled_dot_product", "size": {"T": T, "B": B, "h": 4, "d_h": d_h}}
-      for T, B, d_h in product((64, 256, 1024), (1, 8), (32, 64))),
+      for (T, B), d_h in product(SHAPES, (32, 64))),
     *({"model": "decoding", "size": {"tokens": TOKENS, "d": d, "h": d // 32, "L": L}}
       for d, L in ((64, 2), (128, 2), (256, 4), (512, 4))),
 ]
