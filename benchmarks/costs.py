@@ -10,6 +10,7 @@ times are those of the fastest layer at hand. Rows of a GPU are absent until som
 
 import argparse
 import contextlib
+import ctypes
 import json
 import os
 import statistics
@@ -165,6 +166,8 @@ def resident(function, first=lambda: None):
     if child == 0:
         try:
             first()
+            with contextlib.suppress(AttributeError, OSError):
+                ctypes.CDLL(None).malloc_trim(0)                     # growth into what is free already is not seen
             with open("/proc/self/clear_refs", "w") as file:
                 file.write("5")                                          # the peak starts again from what is there now
             before = _status("VmRSS")

@@ -54,6 +54,9 @@ def test_resident_memory_is_what_a_call_touches(costs):
         pytest.skip("this system does not tell")
     assert 2**26 <= found < 1.2 * 2**26
     assert costs.resident(lambda: None) < 2**22
+    few, freed = 2**12, [torch.ones(2**12) for _ in range(2**12)]            # 64 MiB in small pieces
+    del freed                                                                # free again, but this process has them
+    assert costs.resident(lambda: [torch.ones(few) for _ in range(2**11)]) >= 2**25
 
 
 @pytest.mark.parametrize("n", [3, 40])
