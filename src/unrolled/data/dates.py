@@ -119,10 +119,8 @@ class Dates:
             written: a sequence of B `WrittenDate`.
 
         Returns:
-            source, (B, S), int64: the place of each character in `alphabet`, counted from 1; 0 for a character that
-                training never showed, and after the end.
-            lengths, (B,), int64: of the texts.
-            target, (B, 10), int64: places in `ISO`.
+            Three arrays of int64: the sources, (B, S), places in `alphabet` counted from 1, and 0 for a character that
+            training never showed and after the end; their lengths, (B,); the targets, (B, 10), places in `ISO`.
         """
         index = {character: place for place, character in enumerate(self.alphabet, 1)}
         lengths = np.array([len(one.text) for one in written], np.int64)

@@ -8,6 +8,7 @@ and backwards, with every row adding to dw and db,
     dw = sum(dy * n),    db = sum(dy),    dn = dy * w
     dv = s (dn - mean(dn) - n mean(dn * n))             a shift of v and a stretch of it change nothing: those two
                                                         directions, 1 and n, are taken out
+
 The stretch is lost but for eps. Letters: D the entries of a row, `normalized_shape` multiplied out.
 """
 
@@ -66,7 +67,7 @@ class LayerNorm(Parameters):
         """Normalise.
 
         Args:
-            x: inputs, (..., *normalized_shape).
+            x: inputs; its last axes are `normalized_shape`.
 
         Returns:
             y, like `x`.

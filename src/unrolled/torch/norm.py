@@ -59,7 +59,7 @@ class LayerNorm(Module):
         """Normalise every vector.
 
         Args:
-            x: (..., *normalized_shape).
+            x: a tensor whose last axes are `normalized_shape`.
 
         Returns:
             The same shape.
