@@ -140,7 +140,7 @@ def load_dates(train=20_000, held_out=1_000, seed=0, locales=LOCALES):
     Args:
         train, held_out: how many to draw for "train", and for each of the other parts.
         seed: of the splits and the draws.
-        locales: names of locales, as Babel writes them; `babel.localedata.locale_identifiers()` names all.
+        locales: names of locales, as Babel writes them.
 
     Returns:
         `Dates`. No text comes twice within a part.

@@ -30,7 +30,7 @@ def sinusoidal(length, d_model, start=0, *, device=None, dtype=None):
     """Equation (1) for positions start, …, start + length - 1.
 
     Args:
-        length: T.
+        length: T, how many positions.
         d_model: d, even.
         start: the first position.
         device, dtype: of the result; torch's default where left out.
@@ -136,7 +136,7 @@ def alibi(num_heads, T, S, *, device=None, dtype=None):
     """Equation (4): what is added to the scores, for queries that are the last T of S positions.
 
     Args:
-        num_heads: h.
+        num_heads: h, a slope for each.
         T, S: queries and keys, T <= S.
         device, dtype: of the result; torch's default where left out.
 

@@ -74,7 +74,7 @@ class TCN(Module):
     Args:
         input_size, hidden_size: D and H.
         num_layers: L, the number of blocks; each doubles the dilation.
-        kernel_size: k.
+        kernel_size: k, what a convolution reads at once.
         dropout: probability with which an output of a convolution is zeroed in training mode.
         batch_first: inputs and outputs are (B, T, ·) instead of (T, B, ·); states never are.
         device, dtype: of the parameters.

@@ -72,7 +72,7 @@ class TransformerEncoderLayer(_Layer):
     """Equation (4): the twin of `torch.nn.TransformerEncoderLayer`.
 
     Args:
-        d_model: d.
+        d_model: d, the width of every step.
         nhead: h, a divisor of d.
         dim_feedforward: rows of W_1.
         dropout: probability with which a weight of attention, a number inside (3) or one of a sublayer's outputs is
@@ -80,7 +80,7 @@ class TransformerEncoderLayer(_Layer):
         activation: "relu" or "gelu".
         layer_norm_eps: ε of every layer norm.
         batch_first: sequences are (B, T, d) instead of (T, B, d).
-        norm_first: (2) instead of (1).
+        norm_first: pre-norm, (2), instead of post-norm, (1).
         bias: learn biases, those of the layer norms included.
         device, dtype: of the parameters.
         fused: attention and layer norms through torch's kernels; the same function.
@@ -152,7 +152,7 @@ class CausalTransformer(Module):
     Args:
         d_model, nhead, dropout, activation, norm_first, batch_first, device, dtype, fused: as for
             `TransformerEncoderLayer`; with norm_first a last layer norm, `norm`, follows the stack.
-        num_layers: L.
+        num_layers: L, how many layers stand on one another.
         dim_feedforward: rows of W_1; 4d if left out.
         positions: "sinusoidal" or "learned", added to x; "rotary" or "alibi", inside every attention; None for none.
         max_len: the longest sequence, cache included, for positions="learned" only.
