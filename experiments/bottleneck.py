@@ -9,17 +9,15 @@ from unrolled.training import SEEDS, interval
 
 UPDATES = 600
 CONFIGURATIONS = [                              # task, attention, hidden_size; rates tried; the best of them
-    ("dates", None, 64, (0.005, 0.01, 0.02), None),
-    ("dates", None, 128, (0.005, 0.01, 0.02), None),
-    ("dates", "additive", 64, (0.005, 0.01, 0.02), None),
-    ("dates", "dot", 64, (0.005, 0.01, 0.02), None),
-    ("reverse", None, 32, (0.01, 0.02, 0.04), None),
-    ("reverse", None, 64, (0.01, 0.02, 0.04), None),
-    ("reverse", None, 128, (0.005, 0.01, 0.02), None),
+    ("dates", None, 64, (0.005, 0.01, 0.02), 0.01),
+    ("dates", "additive", 64, (0.005, 0.01, 0.02, 0.04), 0.02),
+    ("dates", "dot", 64, (0.005, 0.01, 0.02), 0.01),
+    ("reverse", None, 32, (0.01, 0.02, 0.04), 0.02),
+    ("reverse", None, 64, (0.005, 0.01, 0.02, 0.04), 0.01),
+    ("reverse", None, 128, (0.005, 0.01, 0.02), 0.01),
     ("reverse", "additive", 64, (0.005, 0.01, 0.02), None),
     ("reverse", "dot", 64, (0.005, 0.01, 0.02), None),
     ("reverse", "general", 64, (0.005, 0.01, 0.02), None),
-    ("copy", None, 64, (0.01, 0.02, 0.04), None),
     ("copy", "dot", 64, (0.005, 0.01, 0.02), None),
 ]
 
