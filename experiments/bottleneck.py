@@ -15,10 +15,10 @@ CONFIGURATIONS = [                              # task, attention, hidden_size; 
     ("reverse", None, 32, (0.01, 0.02, 0.04), 0.02),
     ("reverse", None, 64, (0.005, 0.01, 0.02, 0.04), 0.01),
     ("reverse", None, 128, (0.005, 0.01, 0.02), 0.01),
-    ("reverse", "additive", 64, (0.005, 0.01, 0.02), None),
-    ("reverse", "dot", 64, (0.005, 0.01, 0.02), None),
-    ("reverse", "general", 64, (0.005, 0.01, 0.02), None),
-    ("copy", "dot", 64, (0.005, 0.01, 0.02), None),
+    ("reverse", "additive", 64, (0.005, 0.01, 0.02), 0.01),
+    ("reverse", "dot", 64, (0.005, 0.01, 0.02), 0.01),
+    ("reverse", "general", 64, (0.0025, 0.005, 0.01, 0.02), 0.005),
+    ("copy", "dot", 64, (0.005, 0.01, 0.02), 0.01),
 ]
 
 
@@ -26,7 +26,7 @@ def bottleneck(small=False):
     """Every configuration: its rates on the seed for tuning, then the best of them on the seeds that are scored."""
     runs = []
     for task, attention, hidden_size, rates, best in CONFIGURATIONS:
-        pairs = [(rate, TUNING_SEED) for rate in rates] + [(best, seed) for seed in SEEDS if best]
+        pairs = [(rate, TUNING_SEED) for rate in rates] + [(best, seed) for seed in SEEDS]
         for rate, seed in pairs[:2] if small else pairs:
             runs.append({"task": task, "attention": attention, "hidden_size": hidden_size, "learning_rate": rate,
                          "seed": seed, "updates": 10 if small else UPDATES})
