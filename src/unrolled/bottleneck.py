@@ -271,7 +271,7 @@ def _dates(attention, hidden_size, seed, updates):
     while len(order) < updates:
         rows = rng.permutation(len(source))
         for pool in np.split(rows, range(16 * BATCH, len(rows), 16 * BATCH)):
-            pool = pool[np.argsort(lengths[pool], kind="stable")][: len(pool) // BATCH * BATCH].reshape(-1, BATCH)
+            pool = pool[np.argsort(lengths[pool].numpy(), kind="stable")][: len(pool) // BATCH * BATCH].reshape(-1, BATCH)
             order += list(rng.permutation(pool))
 
     def batch(update):
