@@ -271,8 +271,8 @@ def _dates(attention, hidden_size, seed, updates):
     while len(order) < updates:
         rows = rng.permutation(len(source))
         for pool in np.split(rows, range(16 * BATCH, len(rows), 16 * BATCH)):
-            pool = pool[np.argsort(lengths[pool].numpy(), kind="stable")][: len(pool) // BATCH * BATCH].reshape(-1, BATCH)
-            order += list(rng.permutation(pool))
+            pool = pool[np.argsort(lengths[pool].numpy(), kind="stable")]
+            order += list(rng.permutation(pool[: len(pool) // BATCH * BATCH].reshape(-1, BATCH)))
 
     def batch(update):
         rows = torch.from_numpy(order[update])
