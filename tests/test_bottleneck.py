@@ -23,7 +23,7 @@ def test_a_run_is_decided_by_its_arguments(task):
 
 def test_without_attention_there_is_nothing_to_agree_with():
     found = bottleneck.run(**RUN | {"attention": None})
-    assert found["mass"] is found["hits"] is None
+    assert found["mass"] is found["hits"] is found["beside"] is None
     assert len(found["symbols"]) == len(found["exact"]) == len(LENGTHS)
 
 
@@ -53,9 +53,10 @@ class Oracle:
 
 def test_whoever_knows_the_answer_scores_one_and_a_map_that_is_off_is_seen():
     found = bottleneck.score_reversal(Oracle())
+    assert found.pop("beside") == [0.0] * len(LENGTHS)
     assert all(values == [1.0] * len(LENGTHS) for values in found.values())
     off = bottleneck.score_reversal(Oracle(shift=1))
-    assert off["exact"] == [1.0] * len(LENGTHS)
+    assert off["exact"] == off["beside"] == [1.0] * len(LENGTHS)
     assert off["hits"] == off["mass"] == [0.0] * len(LENGTHS)
 
 
@@ -102,12 +103,21 @@ def test_a_wrong_argument_is_named(refuses, change, error, message):
 
 
 def test_the_learning_rate_is_chosen_on_the_seed_for_tuning_alone():
-    base = {"task": "copy", "attention": None, "hidden_size": 4}
+    base = {"task": "copy", "attention": None, "hidden_size": 4, "updates": 10}
     made = [base | {"learning_rate": rate, "seed": seed, "validation": loss if seed == TUNING_SEED else -rate}
             for rate, loss in ((1.0, 0.7), (2.0, 0.5), (3.0, 0.6)) for seed in (TUNING_SEED, *SEEDS)]
     found = bottleneck.chosen(made, "copy", None, 4)
     assert [row["seed"] for row in found] == list(SEEDS)
     assert {row["learning_rate"] for row in found} == {2.0}
+
+
+def test_runs_of_another_number_of_updates_are_kept_apart():
+    base = {"task": "copy", "attention": None, "hidden_size": 4, "learning_rate": 1.0, "validation": 0.5}
+    made = [base | {"seed": seed, "updates": updates} for updates in (10, 50) for seed in SEEDS]
+    made.append(base | {"seed": TUNING_SEED, "updates": 10})
+    for asked, updates in ((None, 10), (10, 10), (50, 50)):
+        found = bottleneck.chosen(made, "copy", None, 4, asked)
+        assert [row["updates"] for row in found] == [updates] * len(SEEDS)
 
 
 def test_a_configuration_that_was_not_run_is_named(refuses):

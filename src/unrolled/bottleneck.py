@@ -97,9 +97,11 @@ def score_reversal(model, reverse=True):
 
     Returns:
         A dict of lists, one number a length: `symbols`, the share of symbols named right; `exact`, of sequences right
-        from the first symbol to the end; and `mass` and `hits` of `agreement`, None without attention.
+        from the first symbol to the end; `mass` and `hits` of `agreement`; and `beside`, the share of steps at which
+        the largest weight lies one place to the right of the true one, of those where there is such a place. The last
+        three are None without attention.
     """
-    found = {"symbols": [], "exact": [], "mass": [], "hits": []}
+    found = {"symbols": [], "exact": [], "mass": [], "hits": [], "beside": []}
     for n in LENGTHS:
         source, lengths, target = _tensors(reversal(EVALUATION, (n, n), 0, SYMBOLS, reverse))
         symbols, weights = model.greedy(source, lengths, n + 1)
@@ -109,8 +111,11 @@ def score_reversal(model, reverse=True):
         if weights is not None:
             order = range(n - 1, -1, -1) if reverse else range(n)
             mass, hits = agreement(weights[:, :n], [[(place,) for place in order]] * EVALUATION)
+            next_to_it = [(place + 1,) if place + 1 < n else () for place in order]
+            _, beside = agreement(weights[:, :n], [next_to_it] * EVALUATION)
             found["mass"].append(_short(mass))
             found["hits"].append(_short(hits))
+            found["beside"].append(_short(beside))
     return {name: values or None for name, values in found.items()}
 
 
@@ -142,12 +147,34 @@ def score_dates(model):
     return {name: values or None for name, values in found.items()}
 
 
+def true_places(alignments, shape):
+    """The true alignment as a map.
+
+    Args:
+        alignments: for each of B sequences and T steps, the positions of the source that decide it.
+        shape: (B, T, S), of the weights that it is laid beside.
+
+    Returns:
+        A boolean tensor, (B, T, S), True at those positions.
+
+    Raises:
+        ValueError: not one alignment a sequence and step.
+    """
+    true = torch.zeros(shape, dtype=torch.bool)
+    if len(alignments) != len(true) or any(len(steps) != true.shape[1] for steps in alignments):
+        raise ValueError(f"alignments must be {true.shape[0]} of {true.shape[1]} steps each, as the weights are")
+    for row, steps in zip(true, alignments):
+        for step, places in zip(row, steps):
+            step[list(places)] = True
+    return true
+
+
 def agreement(weights, alignments):
     """How far weights of attention agree with the true alignment; steps that come from nowhere are left out.
 
     Args:
         weights: a_ts, (B, T, S).
-        alignments: for each of B sequences and T steps, the positions of the source that decide it.
+        alignments: as for `true_places`.
 
     Returns:
         mass: the share of the weight that lies on them, 0 to 1, averaged over steps.
@@ -156,12 +183,7 @@ def agreement(weights, alignments):
     Raises:
         ValueError: not one alignment a sequence and step, or none of them says anything.
     """
-    true = torch.zeros(weights.shape, dtype=torch.bool)
-    if len(alignments) != len(true) or any(len(steps) != true.shape[1] for steps in alignments):
-        raise ValueError(f"alignments must be {true.shape[0]} of {true.shape[1]} steps each, as the weights are")
-    for row, steps in zip(true, alignments):
-        for step, places in zip(row, steps):
-            step[list(places)] = True
+    true = true_places(alignments, weights.shape)
     known = true.any(-1)                                             # (B, T)
     if not known.any():
         raise ValueError("alignments must hold at least one position, got none")
@@ -206,11 +228,12 @@ def tuned(rows, task, attention, hidden_size):
     return dict(sorted(found.items()))
 
 
-def chosen(rows, task, attention, hidden_size):
+def chosen(rows, task, attention, hidden_size, updates=None):
     """One configuration's runs on `SEEDS`, at the learning rate with the lowest validation loss on the seed for tuning.
 
     Args:
         rows, task, attention, hidden_size: as for `tuned`.
+        updates: how many the runs had; if left out, as many as those for tuning.
 
     Returns:
         Rows, one a seed.
@@ -220,7 +243,8 @@ def chosen(rows, task, attention, hidden_size):
     """
     trials = tuned(rows, task, attention, hidden_size)
     rate = min(trials, key=lambda rate: trials[rate]["validation"])
-    wanted = {"task": task, "attention": attention, "hidden_size": hidden_size, "learning_rate": rate}
+    wanted = {"task": task, "attention": attention, "hidden_size": hidden_size, "learning_rate": rate,
+              "updates": updates or trials[rate]["updates"]}
     found = [row for row in rows if row["seed"] in SEEDS and all(row[name] == wanted[name] for name in wanted)]
     return sorted(found, key=lambda row: row["seed"])
 

@@ -44,13 +44,13 @@ def test_the_record_names_its_origin_of_a_clean_tree():
 
 def test_a_small_sweep_has_something_of_every_configuration(experiment):
     small = experiment.bottleneck(small=True)
-    assert len(small) == 2 * len(experiment.CONFIGURATIONS)
-    assert {run["updates"] for run in small} == {10}
+    assert len(small) == 2 * len(experiment.CONFIGURATIONS) + len(experiment.LONGER)
+    assert {run["updates"] for run in small} == {10, 50}
 
 
 def test_the_table_names_every_configuration(experiment):
     lines = list(experiment.table(recorded()["rows"]))
-    assert len(lines) == len(experiment.CONFIGURATIONS)
+    assert len(lines) == len(experiment.CONFIGURATIONS) + len(experiment.LONGER)
     assert all("±" in line for line in lines)
 
 
