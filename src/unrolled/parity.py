@@ -32,13 +32,7 @@ def compare(ours, library, x, state=None, seed=0, error=None):
         TypeError: a `PackedSequence` for a NumPy layer.
         ValueError: the two return different shapes or different sets of gradients.
     """
-    ours.load_state_dict(library.state_dict())
-    upstream = torch.Generator().manual_seed(seed)
-    expected = _run_torch(library, x, state, upstream)
-    upstream.manual_seed(seed)
-    run = _run_torch if isinstance(ours, torch.nn.Module) else _run_numpy
-    got = run(ours, x, state, upstream)
-    return _errors(got, expected, error or relative_error)
+    return _side_by_side(ours, library, (_run_torch, _run_numpy), (x, state), seed, error)
 
 
 def compare_stateless(ours, library, inputs, seed=0, error=None, **call):
@@ -59,18 +53,20 @@ def compare_stateless(ours, library, inputs, seed=0, error=None, **call):
     Raises:
         ValueError: the two return different shapes or different sets of gradients.
     """
+    return _side_by_side(ours, library, (_call_torch, _call_numpy), (inputs, call), seed, error)
+
+
+def _side_by_side(ours, library, runners, arguments, seed, error):
+    """Errors by name; both layers get the same weights and, by the seed, the same random derivatives."""
     ours.load_state_dict(library.state_dict())
-    upstream = torch.Generator().manual_seed(seed)
-    expected = _call_torch(library, inputs, call, upstream)
-    upstream.manual_seed(seed)
-    run = _call_torch if isinstance(ours, torch.nn.Module) else _call_numpy
-    return _errors(run(ours, inputs, call, upstream), expected, error or relative_error)
-
-
-def _errors(got, expected, error):
+    in_torch, in_numpy = runners
+    upstream = torch.Generator()
+    expected = in_torch(library, *arguments, upstream.manual_seed(seed))
+    run = in_torch if isinstance(ours, torch.nn.Module) else in_numpy
+    got = run(ours, *arguments, upstream.manual_seed(seed))
     if got.keys() != expected.keys():
         raise ValueError(f"expected results {sorted(expected)}, got {sorted(got)}")
-    return {name: error(got[name], expected[name], name) for name in expected}
+    return {name: (error or relative_error)(got[name], expected[name], name) for name in expected}
 
 
 def relative_error(got, expected, name="array"):

@@ -12,7 +12,7 @@ from unrolled.torch.seq2seq import EncoderDecoder
 from unrolled.torch.tcn import TCN
 from unrolled.torch.transformer import CausalTransformer, TransformerDecoderLayer, TransformerEncoderLayer
 
-__all__ = ["CausalTransformer", "GRU", "GRUCell", "LSTM", "LSTMCell", "LayerNorm", "LearnedPositions", "MinGRU",
-           "MinLSTM", "MultiheadAttention", "RNN", "RNNCell", "TransformerDecoderLayer", "TransformerEncoderLayer",
+__all__ = ["AdditiveAttention", "CausalTransformer", "ConcatAttention", "DotAttention", "EncoderDecoder", "GRU",
+           "GRUCell", "GeneralAttention", "LSTM", "LSTMCell", "LayerNorm", "LearnedPositions", "MinGRU", "MinLSTM",
+           "MultiheadAttention", "RNN", "RNNCell", "TCN", "TransformerDecoderLayer", "TransformerEncoderLayer",
            "alibi", "alibi_slopes", "rotary", "scaled_dot_product", "sinusoidal"]
-__all__ += ["AdditiveAttention", "ConcatAttention", "DotAttention", "EncoderDecoder", "GeneralAttention", "TCN"]
