@@ -50,11 +50,15 @@ def load(path):
     except OSError as error:
         raise Rejected("the file is a link, expected the notebook itself" if os.path.islink(path)
                        else f"the file cannot be read: {error.strerror}") from error
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise Rejected("this is no ordinary file, expected a notebook")
-        data = file.read(SIZE + 1)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            data = file.read(SIZE + 1)
+    except OSError as error:
+        raise Rejected(f"the file cannot be read: {error.strerror}") from error
+    finally:
+        os.close(descriptor)
     if len(data) > SIZE:
         raise Rejected(f"the file has more than {SIZE >> 20} MiB; clear the outputs and save it again")
     return data

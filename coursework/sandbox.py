@@ -79,7 +79,8 @@ class Worker:
             try:
                 # A session of its own: a Ctrl-C meant for the grader must not look like a student's crash.
                 self.process = subprocess.Popen(
-                    [*bubblewrap.command(limits.disk), "--seccomp", str(seccomp), "--", *bubblewrap.INTERPRETER, json.dumps(settings)],
+                    [*bubblewrap.command(limits.disk), "--seccomp", str(seccomp), "--",
+                     *bubblewrap.INTERPRETER, json.dumps(settings)],
                     stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
                     pass_fds=[seccomp], start_new_session=True, env={}, cwd="/")
             except OSError as error:
