@@ -79,6 +79,46 @@ def single(given):
             for name, value in given.items()}
 
 
+def with_weights(given, **changed):
+    """The same arguments with other weights."""
+    return {**given, "weights": {**given["weights"], **changed}}
+
+
+def zeroed(name):
+    """A slip: an argument or a weight that is left out."""
+    def change(variant, given):
+        if name in given:
+            return {**given, name: 0 * given[name]}
+        return with_weights(given, **{name: 0 * given["weights"][name]}) if name in given["weights"] else None
+
+    return change
+
+
+def transposed(name):
+    """A slip: a square weight, or each square block of one, that is used transposed."""
+    def change(variant, given):
+        weight = given["weights"][name]
+        return with_weights(given, **{name: np.concatenate(
+            [block.T for block in np.split(weight, len(weight) // weight.shape[1])])})
+
+    return change
+
+
+def backwards_in_time(variant, given):
+    """A slip: the last step first."""
+    return {**given, "x": given["x"][::-1].copy()}
+
+
+def large(variant, given, rng):
+    """Inputs of a thousand: an exponential of which is inf."""
+    return {**given, "x": 1e3 * given["x"]}
+
+
+def float32(variant, given, rng):
+    """Arguments in float32."""
+    return single(given)
+
+
 def close(got, want, tolerance, name, layout="", suspects=()):
     """Raise `Lost` unless `got[name]` is `want`: presence, shape, dtype, finite, values, in this order.
 
@@ -146,7 +186,10 @@ def _guess(array, want, name, tolerance, suspects):
         return "Its sign is turned."
     ratio = float((array * want).sum() / (want * want).sum()) if size else 0.0
     if ratio and _near(array, ratio * want, tolerance):
-        return f"It is the right answer times {ratio:.3g}."
+        whole = round(max(abs(ratio), 1 / abs(ratio)))
+        share = f"{whole}" if abs(ratio) > 1 else f"1/{whole}"
+        exact = abs(max(abs(ratio), 1 / abs(ratio)) - whole) < 1e-6
+        return f"It is the right answer times {('-' if ratio < 0 else '') + share if exact else 'a constant'}."
     if array.ndim == 2 and array.shape[0] == array.shape[1] and _near(array.T, want, tolerance):
         return "It looks transposed."
     if array.ndim > 2 and len(array) > 1:

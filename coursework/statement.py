@@ -75,9 +75,9 @@ def table(head, rows):
 
 def numbers(arrays):
     """Arrays as a statement prints them, name by name."""
-    return "```\n" + "\n".join(
-        f"{name} = {np.array2string(np.asarray(a), precision=6, separator=', ', suppress_small=True)}"
-        for name, a in _flat(arrays)) + "\n```"
+    lines = [f"{name} = {np.array2string(np.asarray(a), precision=6, separator=', ', suppress_small=True)}"
+             for name, a in _flat(arrays)]
+    return "```\n" + "\n".join(" ".join(line.split()).replace("[ ", "[") for line in lines) + "\n```"
 
 
 def hand_case(task, variant, given, names):

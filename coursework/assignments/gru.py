@@ -73,15 +73,6 @@ def hand(variant):
         "bias_ih": np.array([0.0, 0.5, -0.25]), "bias_hh": np.array([0.25, 0.0, 0.5])}}
 
 
-def _with_weights(given, **changed):
-    return {**given, "weights": {**given["weights"], **changed}}
-
-
-def _transposed(variant, given):
-    weight = given["weights"]["weight_hh"]
-    return _with_weights(given, weight_hh=np.concatenate([block.T for block in np.split(weight, 3)]))
-
-
 TASK = checks.Task(
     "forward", equations, draw, AXES,
     says={
@@ -93,11 +84,11 @@ TASK = checks.Task(
     },
     layout=dict.fromkeys(("h", "r", "z", "n", "past"), "T B H") | {"x": "T B D", "h0": "B H"},
     slips=(
-        ("U is used transposed, block by block", _transposed),
-        ("bias_hh is left out", lambda variant, given: _with_weights(given, bias_hh=0 * given["weights"]["bias_hh"])),
-        ("bias_ih is left out", lambda variant, given: _with_weights(given, bias_ih=0 * given["weights"]["bias_ih"])),
-        ("h0 is taken for zero", lambda variant, given: {**given, "h0": 0 * given["h0"]}),
-        ("the steps are taken in reverse", lambda variant, given: {**given, "x": given["x"][::-1].copy()}),
+        ("U is used transposed, block by block", checks.transposed("weight_hh")),
+        ("bias_hh is left out", checks.zeroed("bias_hh")),
+        ("bias_ih is left out", checks.zeroed("bias_ih")),
+        ("h0 is taken for zero", checks.zeroed("h0")),
+        ("the steps are taken in reverse", checks.backwards_in_time),
     ),
 )
 
@@ -107,12 +98,7 @@ def _carried(variant, given, rng):
     H, k = given["h0"].shape[1], variant["order"].index("z")
     bias = given["weights"]["bias_ih"].copy()
     bias[k * H:(k + 1) * H] = 1e9 if variant["keep"] == "z" else -1e9
-    return _with_weights(given, bias_ih=bias)
-
-
-def _large(variant, given, rng):
-    """Inputs of a thousand: an exponential of which is inf."""
-    return {**given, "x": 1e3 * given["x"]}
+    return checks.with_weights(given, bias_ih=bias)
 
 
 def _forward(*arguments, **options):
@@ -133,9 +119,9 @@ ROWS = (
              cases=[{"T": 1, "B": 1}, {"H": 1}, {"D": 1}], together=True),
     _forward("carried-state", 5, "With the gate that keeps held open, twenty steps carry the state through.", ["h"],
              cases=2, prepare=_carried, T=20),
-    _forward("stability", 5, "Inputs a thousand times as large: finite and right.", ["h"], prepare=_large),
+    _forward("stability", 5, "Inputs a thousand times as large: finite and right.", ["h"], prepare=checks.large),
     _forward("float32", 4, "`float32` in: accepted, and right to `float32`'s precision.", ["h"], cases=2,
-             prepare=lambda variant, given, rng: checks.single(given)),
+             prepare=checks.float32),
     _backward("backward-inputs", 8, "The gradient of the inputs, `d_x`.", ["d_x"]),
     _backward("backward-state", 6, "The gradient of the first state, `d_h0`.", ["d_h0"]),
     _backward("backward-input-weights", 8, "The gradient of W, `d_weight_ih`.", ["d_weight_ih"]),
