@@ -137,6 +137,8 @@ def close(got, want, tolerance, name, layout="", suspects=()):
         names = ", ".join(worker.one_line(key, 20) for key in list(got)[:12])       # a student's words: cut and masked
         raise Lost(f"the result has no {name!r}; it has {names or 'nothing'}", 0.0)
     array = np.asarray(got[name])
+    if want.ndim == 0 and array.size == 1:
+        array = array.reshape(())                         # a number is a number in brackets, too
     if array.shape != want.shape:
         note = ""
         if array.ndim > 1 and array.shape == want.swapaxes(0, 1).shape:

@@ -51,6 +51,9 @@ class Node:
 
     __radd__, __rmul__ = __add__, __mul__
 
+    def __gt__(self, other):
+        return self.value > (other.value if isinstance(other, Node) else other)
+
     def reshape(self, *shape):
         return Node(self.value.reshape(*shape), (self, lambda g: g.reshape(self.shape)))
 

@@ -18,6 +18,7 @@ CASES = {
     "sums": lambda xp, a, b: a / xp.sum(b**2, -1, keepdims=True) + xp.sum(a, 0) * xp.sum(b, 1)[:, None],
     "softmax": lambda xp, a, b: xp.softmax(a, -1) * b + xp.softmax(b, 0),
     "where": lambda xp, a, b: xp.softmax(xp.where(xp.arange(4) < 3, a * b, -float("inf")), -1) * a,
+    "compare": lambda xp, a, b: xp.where(a > b, a * a, b) + xp.where(a > 0.5, 1.0, b),
     "join": lambda xp, a, b: xp.concatenate([a, b * a, xp.zeros_like(b)], -1) * xp.concatenate([b, b, a], -1),
     "detach": lambda xp, a, b: a.detach() * b + a * b.detach(),
 }
