@@ -21,6 +21,7 @@ from coursework.course import NAMES, Refused, dumps, plain, write
 
 LARGEST = notebook.SIZE                  # bytes
 MEMBERS = 100_000                        # files in one hand-in of a whole class
+LONGEST = 100                            # bytes of a student's id, which is a folder's name
 EACH = 20                                # notebooks of one student that are looked at
 
 MOODLE = re.compile(r"(?P<name>.+)_(?P<number>\d+)_assignsubmission_[a-z]+_?(?P<file>.*)", re.DOTALL)
@@ -236,7 +237,9 @@ def slug(name):
     safe = re.sub(r"[^\w.-]+", "-", unicodedata.normalize("NFKC", name)).strip("-._")
     if not safe:
         return f"student-{_digest(name)}"
-    return safe if len(safe) <= 80 else f"{safe[:70]}-{_digest(name)}"
+    if len(safe.encode()) <= LONGEST:
+        return safe
+    return f"{safe.encode()[:LONGEST - 9].decode(errors='ignore')}-{_digest(name)}"
 
 
 def _digest(text):
@@ -315,7 +318,7 @@ def take(course, name, student, entries):
             problems.append(f"{plain(one.file)}: {problem}")
             continue
         digest = hashlib.sha256(content).hexdigest()
-        kept = course.path("originals", name, student, f"{digest[:12]}-{slug(one.file)[-80:]}")
+        kept = course.path("originals", name, student, f"{digest[:12]}-{slug(one.file)}")
         if not kept.exists():
             write(kept, content)
         candidates.append((_is_named(one.file, name), one.member.modified, one.file, digest, content))

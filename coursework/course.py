@@ -185,7 +185,7 @@ def dumps(value):
 def write(path, content):
     """Write a file whole or not at all, text or bytes; its folder is made."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name[:80]}.part")
+    temporary = path.with_name(".part")
     if isinstance(content, str):
         content = content.encode("utf-8", "replace")    # a lone surrogate from a broken notebook stops nobody
     temporary.write_bytes(content)

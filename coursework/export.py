@@ -5,6 +5,7 @@ why.
 """
 
 import csv
+import html
 import io
 import json
 import unicodedata
@@ -91,7 +92,7 @@ def moodle(records, written=True):
             line |= {key: value for key, value in record.columns.items() if key in MOODLE}
         line |= {"Identifier": line["Identifier"] or f"Participant {record.number}", "Grade": points(record, written),
                  "Maximum Grade": possible(record, written),
-                 "Feedback comments": f"{record.status}. {feedback.summary(record)}"}
+                 "Feedback comments": html.escape(f"{feedback.heading(record.status)} {feedback.summary(record)}")}
         lines.append([line[column] for column in MOODLE])
     return [list(MOODLE), *lines]
 
@@ -104,8 +105,8 @@ def gradescope(record):
                 "output": plain(row["message"]), "output_format": "text"}
         tests.append(test | ({} if row["earned"] is None else {"score": row["earned"]}))
     result = {"execution_time": round(record.seconds, 3), "visibility": "visible", "stdout_visibility": "hidden",
-              "output_format": "text", "output": f"{record.status}. {feedback.meaning(record.status)}\n"
-              f"{feedback.summary(record)}", "tests": tests, "extra_data": {"status": record.status}}
+              "output_format": "text", "output": plain(f"{feedback.heading(record.status)} "
+              f"{feedback.meaning(record.status)}\n{feedback.summary(record)}"), "tests": tests, "extra_data": {"status": record.status}}
     if record.automatic is None:
         return result
     return result | {"score": record.automatic + (record.written["earned"] or 0)}
@@ -125,5 +126,5 @@ def cell(value):
     if isinstance(value, (int, float)):
         return format(value, ".6g")
     text = " ".join(plain(value).split())
-    starts_formula = unicodedata.normalize("NFKC", text[:1])[:1] in tuple("=+-@")
-    return f"'{text}" if starts_formula else text
+    seen = next((c for c in text if unicodedata.category(c)[0] not in "CZ"), "")       # what has no width does not count
+    return f"'{text}" if unicodedata.normalize("NFKC", seen)[:1] in tuple("=+-@") else text

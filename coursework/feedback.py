@@ -72,6 +72,11 @@ def meaning(status):
     return MEANING[status.split(":")[0]]
 
 
+def heading(status):
+    """A status as a sentence."""
+    return status[:1].upper() + status[1:].rstrip(".") + "."
+
+
 def summary(record):
     """The points in one line, and what is still open."""
     possible = sum(row["points"] for row in record.rows)
@@ -109,7 +114,7 @@ def page(assignment, record):
         f'<td class="points">{_points(earned, points)}</td></tr>' for title, earned, points, said in _lines(record))
     notes = "".join(f"<p>{_inline(note)}</p>\n" for note in record.notes)
     return PAGE.format(title=_inline(assignment.title), who=_inline(f"{record.name} ({record.student})"),
-                       status=_inline(record.status) + ".", meaning=_inline(meaning(record.status)), notes=notes,
+                       status=_inline(heading(record.status)), meaning=_inline(meaning(record.status)), notes=notes,
                        total=_inline(summary(record)), rows=rows)
 
 
@@ -124,7 +129,7 @@ def _inline(text):
 def markdown(assignment, record):
     """The feedback as Markdown."""
     lines = [f"# {_text(assignment.title)}", "", _text(f"{record.name} ({record.student})"), "",
-             f"**{_text(record.status)}.** {_text(meaning(record.status))}", ""]
+             f"**{_text(heading(record.status))}** {_text(meaning(record.status))}", ""]
     lines += [part for note in record.notes for part in (_text(note), "")]
     lines += [f"**{_text(summary(record))}**", ""]
     for title, earned, points, said in _lines(record):

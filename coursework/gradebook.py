@@ -87,9 +87,10 @@ def record(course, assignment, results):
 
 
 def _enrol(book, student, entry):
-    first, _, last = plain(entry["name"]).partition(" ")
-    if "," in entry["name"]:
-        last, _, first = plain(entry["name"]).partition(", ")
+    name = plain(entry["name"]).replace("<", "‹").replace(">", "›")      # formgrader shows it
+    last, comma, first = name.partition(", ")
+    if not comma:
+        first, _, last = name.partition(" ")
     book.update_or_create_student(student, first_name=first[:128], last_name=last[:128],
                                   email=entry["email"][:128] or None, lms_user_id=entry["number"] or None)
 

@@ -6,16 +6,20 @@
 import argparse
 import csv
 import dataclasses
+import functools
 import io
 import json
 import random
+import shutil
 import sys
+import tempfile
 import zipfile
 from pathlib import Path
 
 import nbformat
 from nbformat import v4
 
+TERM = "autumn-2027"
 FIRST = ("Ada", "Zoë", "=HYPERLINK(1)", "Łukasz", "<b>Bold</b>", "李", "O'Neil", "-Nils", "Mary Ann", "@home")
 LAST = ("Lovelace", "Åström", "Nguyen", "明", "Smith-Jones", "van der Berg", "Öz", "+Plus", "Null", "None")
 
@@ -103,6 +107,30 @@ def classroom(assignment, variant, size=200, seed=0):
         file = "report.pdf" if kind == "pdf" else f"{stem}.ipynb"
         students.append(Student(10_000 + k, name, kind, data, file, status, earned))
     return students
+
+
+def enrolled(folder, assignment):
+    """A course in which the assignment is in nbgrader's gradebook, made without grading anything."""
+    from coursework.course import Course
+
+    shutil.copytree(_template(assignment.name).name, folder)
+    return Course(TERM, folder)
+
+
+@functools.cache
+def _template(name):
+    """Such a course, made once in a process: nbgrader takes seconds to make a gradebook."""
+    from coursework import release
+    from coursework.course import Course, load, write
+
+    folder, assignment = tempfile.TemporaryDirectory(), load(name)
+    course = Course(TERM, folder.name)
+    course.create()
+    variant = course.variant(assignment)
+    write(course.notebook("source", name), nbformat.writes(release.as_notebook(assignment.statement(variant))))
+    release.generate(course, name)
+    course.remember_release(assignment, variant)
+    return folder
 
 
 def submission(assignment, variant, code, answer="", strip=False):
