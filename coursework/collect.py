@@ -26,7 +26,8 @@ EACH = 20                                # notebooks of one student that are loo
 
 MOODLE = re.compile(r"(?P<name>.+)_(?P<number>\d+)_assignsubmission_[a-z]+_?(?P<file>.*)", re.DOTALL)
 CANVAS = re.compile(r"(?P<name>[^_]+)(?P<late>_LATE)?_(?P<number>\d+)_\d+_(?P<file>.+)", re.DOTALL)
-IGNORED = re.compile(r"__MACOSX|\.ipynb_checkpoints|\.DS_Store|\._.*|Thumbs\.db|desktop\.ini|onlinetext\.html")
+IGNORED = re.compile(r"__MACOSX|\.ipynb_checkpoints|\.DS_Store|\._.*|Thumbs\.db|desktop\.ini|onlinetext\.html|"
+                     r"timestamp\.txt|submission_secret\.txt")        # the last two are nbgrader's own
 
 
 @dataclasses.dataclass(frozen=True)

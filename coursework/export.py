@@ -104,9 +104,10 @@ def gradescope(record):
         test = {"name": row["title"], "name_format": "text", "max_score": row["points"], "visibility": "visible",
                 "output": plain(row["message"]), "output_format": "text"}
         tests.append(test | ({} if row["earned"] is None else {"score": row["earned"]}))
+    said = (f"{feedback.heading(record.status)} {feedback.meaning(record.status)}", feedback.summary(record))
     result = {"execution_time": round(record.seconds, 3), "visibility": "visible", "stdout_visibility": "hidden",
-              "output_format": "text", "output": plain(f"{feedback.heading(record.status)} "
-              f"{feedback.meaning(record.status)}\n{feedback.summary(record)}"), "tests": tests, "extra_data": {"status": record.status}}
+              "output_format": "text", "output": plain("\n".join(said)), "tests": tests,
+              "extra_data": {"status": record.status}}
     if record.automatic is None:
         return result
     return result | {"score": record.automatic + (record.written["earned"] or 0)}
@@ -126,5 +127,5 @@ def cell(value):
     if isinstance(value, (int, float)):
         return format(value, ".6g")
     text = " ".join(plain(value).split())
-    seen = next((c for c in text if unicodedata.category(c)[0] not in "CZ"), "")       # what has no width does not count
+    seen = next((c for c in text if unicodedata.category(c)[0] not in "CZ"), "")    # what has no width does not count
     return f"'{text}" if unicodedata.normalize("NFKC", seen)[:1] in tuple("=+-@") else text

@@ -8,6 +8,8 @@ import re
 
 from coursework.course import plain, write
 
+EXCHANGE = "timestamp.txt", "submission_secret.txt"       # by these `nbgrader release_feedback` finds who handed in what
+
 MEANING = {
     "graded": "Your notebook was read, and every row was tried.",
     "rejected": "Your notebook could not be graded as it is. This is no zero: your instructor decides what comes next.",
@@ -64,6 +66,10 @@ def feedback(course, assignment, records):
         folder = course.path("feedback", record.student, assignment.name)
         write(folder / f"{assignment.name}.html", page(assignment, record))
         write(folder / f"{assignment.name}.md", markdown(assignment, record))
+        for name in EXCHANGE:
+            beside = course.notebook("submitted", assignment.name, record.student).with_name(name)
+            if beside.is_file() and not beside.is_symlink():
+                write(folder / name, beside.read_bytes())
     return len(records)
 
 

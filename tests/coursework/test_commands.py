@@ -1,4 +1,4 @@
-"""The commands as an instructor types them: a small class from release to export, killed and started again on the way."""
+"""The commands as an instructor types them: a small class from release to export, killed half-way and started again."""
 
 import csv
 import json
@@ -20,8 +20,8 @@ from tests.coursework.test_gradebook import dump
 
 ASSIGNMENT = load("gru")
 PRACTICE = sorted(path.stem for path in practice.FOLDER.glob("[a-z]*.py"))
-KINDS = ("reference", "stripped", "magics", "neighbour", "half", "blank", "typo", "script", "exits", "not json", "latin",
-         "pdf", "missing")
+KINDS = ("reference", "stripped", "magics", "neighbour", "half", "blank", "typo", "script", "exits", "not json",
+         "latin", "pdf", "missing")
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,8 @@ def graded(term):
     """The class, graded without a pause."""
     course, students, folder = term
     course = copied(course, folder / "graded")
-    assert commands.main(arguments(course, "grade", "gru", folder / "canvas.zip", "--roster", folder / "roster.csv")) == 0
+    handed_in = folder / "canvas.zip", "--roster", folder / "roster.csv"
+    assert commands.main(arguments(course, "grade", "gru", *handed_in)) == 0
     return course
 
 

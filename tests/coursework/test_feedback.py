@@ -5,16 +5,18 @@ import re
 import pytest
 from bs4 import BeautifulSoup
 from coursework import feedback
-from coursework.course import Course, load
+from coursework.course import Course, load, write
 from coursework.gradebook import Record
 from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 ASSIGNMENT = load("gru")
-EVIL = ("<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "`<b onclick=x()>`", "[x](javascript:alert(1))",
-        "![x](http://192.0.2.1/x.png)", "</td></table><iframe src=//192.0.2.1>", "\x1b[31mred\x1b]0;title\x07", "a\u202eb",
-        "# heading\n\n- item\n\n```\ncode", "<http://192.0.2.1>", "&lt;script&gt;", "\ud800", "${7*7}{{7*7}}", "`` `a` ``")
+EVIL = (
+    "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "`<b onclick=x()>`", "[x](javascript:alert(1))",
+    "![x](http://192.0.2.1/x.png)", "</td></table><iframe src=//192.0.2.1>", "\x1b[31mred\x1b]0;title\x07", "\ud800",
+    "# heading\n\n- item\n\n```\ncode", "<http://192.0.2.1>", "&lt;script&gt;", "a\u202eb", "${7*7}",
+    "`` `a` ``")
 
 
 def record(status="graded", message="", name="Ada Lovelace", earned=1.0, written=None, **other):
@@ -33,8 +35,8 @@ def hostile(text):
 def test_a_page_has_no_tag_attribute_or_link_of_a_student(text):
     page = BeautifulSoup(feedback.page(ASSIGNMENT, hostile(text)), "html.parser")
     assert {tag.name for tag in page.find_all()} <= {
-        "html", "head", "meta", "title", "style", "body", "h1", "p", "strong", "table", "thead", "tbody", "tr", "th", "td",
-        "span", "code"}
+        "html", "head", "meta", "title", "style", "body", "h1", "p", "strong", "table", "thead", "tbody", "tr", "th",
+        "td", "span", "code"}
     assert {(tag.name, name) for tag in page.find_all() for name in tag.attrs} <= {
         ("html", "lang"), ("meta", "charset"), ("meta", "http-equiv"), ("meta", "content"), ("meta", "name"),
         ("th", "scope"), ("td", "class"), ("span", "class")}
@@ -81,5 +83,6 @@ def test_every_status_is_explained_and_an_undecided_one_is_no_zero(one, said):
 
 def test_files_lie_where_nbgrader_looks_for_them(tmp_path):
     course = Course("autumn-2027", tmp_path)
+    write(course.path("submitted/ada/gru/timestamp.txt"), "2027-10-01 12:00:00 UTC")
     assert feedback.feedback(course, ASSIGNMENT, [record()]) == 1
-    assert sorted(path.name for path in tmp_path.glob("feedback/ada/gru/*")) == ["gru.html", "gru.md"]
+    assert sorted(path.name for path in tmp_path.glob("feedback/ada/gru/*")) == ["gru.html", "gru.md", "timestamp.txt"]

@@ -56,7 +56,8 @@ def dump(course):
     """Everything that the gradebook says, without its random ids."""
     with sqlite3.connect(course.path("gradebook.db")) as database:
         grades = database.execute(
-            "select s.student_id, c.name, g.auto_score, g.manual_score, g.extra_credit, g.needs_manual_grade from grade g "
+            "select s.student_id, c.name, g.auto_score, g.manual_score, g.extra_credit, g.needs_manual_grade "
+            "from grade g "
             "join submitted_notebook n on g.notebook_id = n.id join submitted_assignment s on n.assignment_id = s.id "
             "join base_cell c on g.cell_id = c.id order by 1, 2").fetchall()
         comments = database.execute(
@@ -127,7 +128,8 @@ def test_a_regrade_changes_the_graders_points_and_no_others(course):
 def test_an_answer_handed_in_after_marking_is_marked_again(course, tmp_path):
     gradebook.record(course, ASSIGNMENT, results())
     mark(course, "ada", 7.5)
-    write(tmp_path / "late/ada.ipynb", classroom.submission(ASSIGNMENT, course.variant(ASSIGNMENT), "x = 1", "Another."))
+    another = classroom.submission(ASSIGNMENT, course.variant(ASSIGNMENT), "x = 1", "Another.")
+    write(tmp_path / "late/ada.ipynb", another)
     collect.collect(course, "gru", tmp_path / "late")
     for _ in range(2):
         gradebook.record(course, ASSIGNMENT, results())
@@ -144,8 +146,8 @@ def test_a_notebook_that_was_graded_and_then_replaced_by_a_broken_one_keeps_no_p
 
 
 def test_what_the_marker_opens_holds_the_answer_and_no_markup_of_the_student(course, tmp_path):
-    evil = ('<script>alert(1)</script> <img src=x onerror=alert(1)> ![x](http://192.0.2.1/x.png) [y](javascript:alert(1)) '
-            '$h_t$\n\n[z]: http://192.0.2.1\n')
+    evil = ('<script>alert(1)</script> <img src=x onerror=alert(1)> ![x](http://192.0.2.1/x.png) '
+            '[y](javascript:alert(1)) $h_t$\n\n[z]: http://192.0.2.1\n')
     data = json.loads(classroom.submission(ASSIGNMENT, course.variant(ASSIGNMENT), "print('<script>')", evil))
     write(tmp_path / "late/ada.ipynb", json.dumps(data))
     collect.collect(course, "gru", tmp_path / "late")
@@ -160,8 +162,8 @@ def test_what_the_marker_opens_holds_the_answer_and_no_markup_of_the_student(cou
     assert not [link for link in tags.find_all("a") if not link["href"].startswith(("#", "http://192.0.2.1"))]
     assert "$h_t$" in page
     assert "onerror=alert(1)&gt;" in page
-    assert {cell.metadata.nbgrader.grade_id for cell in copy.cells if cell.metadata.get("nbgrader", {}).get("grade")} == \
-        {*ROWS, "written"}
+    marks = [cell.metadata.get("nbgrader", {}) for cell in copy.cells]
+    assert {mark.grade_id for mark in marks if mark.get("grade")} == {*ROWS, "written"}
 
 
 def test_the_answer_is_found_where_names_of_cells_are_lost(course, tmp_path):

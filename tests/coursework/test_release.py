@@ -137,8 +137,9 @@ def test_a_line_of_the_reference_is_found_in_a_page_a_notebook_and_a_script(cour
 
 def test_secret_seed_rubric_and_markers_are_found(course, prints, tmp_path):
     rubric = next(line for line in ASSIGNMENT.written(course.variant(ASSIGNMENT))[1].splitlines() if len(line) > 60)
-    for name, text in {"a.bin": f"xx{course.secret}xx", "b.js": course.seed(ASSIGNMENT), "c.md": f"  {rubric}\n"}.items():
-        write(tmp_path / name, text)
+    write(tmp_path / "a.bin", f"xx{course.secret}xx")
+    write(tmp_path / "b.js", course.seed(ASSIGNMENT))
+    write(tmp_path / "c.md", f"  {rubric}\n")
     write(tmp_path / "d.ipynb", nbformat.writes(nbformat.v4.new_notebook(cells=[
         nbformat.v4.new_code_cell("### BEGIN SOLUTION")])))
     found = {path.name: what.split(",")[0] for path, what in release.leaks([tmp_path], prints)}
