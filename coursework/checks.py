@@ -47,7 +47,7 @@ class Task:
         for axis, other in neighbours(self.axes, variant):
             sizes = dict.fromkeys(self.sizes, 2)
             mine, theirs = (_shapes(self.draw(np.random.default_rng(0), v, **sizes)) for v in (variant, other))
-            if axis in self.says and mine == theirs:      # weights of other shapes: nobody gets that far
+            if axis in self.says and _fits(theirs, mine):     # otherwise nobody gets that far
                 sentence = self.says[axis].format(value=other[axis], own=variant[axis])
                 yield sentence, reference.run(self.equations, other, given, upstream)[part]
         for sentence, change in self.slips:
@@ -60,9 +60,16 @@ def _shapes(given):
     return {name: _shapes(value) if isinstance(value, dict) else np.shape(value) for name, value in given.items()}
 
 
+def _fits(theirs, mine):
+    """Whether everything that one variant needs, in its shape, is among what the other is given."""
+    return all(name in mine and (_fits(shape, mine[name]) if isinstance(shape, dict) else shape == mine[name])
+               for name, shape in theirs.items())
+
+
 def sizes(rng, letters, **fixed):
-    """Distinct sizes from 2 to 7, so that swapped axes show; `fixed` ones as they are."""
-    return {letter: int(n) for letter, n in zip(letters, rng.permutation(np.arange(2, 8)))} | fixed
+    """Distinct sizes from 2 to about 7, so that swapped axes show; `fixed` ones as they are."""
+    drawn = rng.permutation(np.arange(2, max(8, 2 + len(letters))))
+    return {letter: int(n) for letter, n in zip(letters, drawn)} | fixed
 
 
 def copied(given):
@@ -187,6 +194,8 @@ def _guess(array, want, name, tolerance, suspects):
     if _near(-array, want, tolerance):
         return "Its sign is turned."
     ratio = float((array * want).sum() / (want * want).sum()) if size else 0.0
+    if abs(ratio - 1) < 1e-6 and _near(array, want, 1e-4):
+        return "It is nearly right: rounded on the way, or found by differences."
     if ratio and _near(array, ratio * want, tolerance):
         whole = round(max(abs(ratio), 1 / abs(ratio)))
         share = f"{whole}" if abs(ratio) > 1 else f"1/{whole}"
