@@ -28,6 +28,7 @@ from coursework.assignment import Lost
 
 PACKAGES = "numpy", "torch"
 CRASHED = "crashed: grader"
+PATIENCE = "10s"                        # with a scheduler that does not answer
 AHEAD = 4                               # submissions a process that wait at the scheduler: their bytes are in memory
 
 
@@ -259,7 +260,7 @@ def _client(engine, jobs):
 
     if engine != "local":
         try:
-            client = Client(engine, timeout="10s")
+            client = Client(engine, timeout=PATIENCE)
         except (OSError, ValueError) as error:
             raise GradingError(f"there is no Dask scheduler at {engine}: {error}") from error
         with client:
