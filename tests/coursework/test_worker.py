@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 from coursework import worker
 from coursework.assignment import Direct, Lost
 
