@@ -3,7 +3,7 @@
     python -m benchmarks.coursework                          1,000 submissions of one assignment, on every core
     python -m benchmarks.coursework --assignment lstm        of another one
     python -m benchmarks.coursework --fresh                  from the start, where a stopped run would go on
-    python -m benchmarks.coursework --record                 and write benchmarks/results/coursework-<date>-<processor>.json
+    python -m benchmarks.coursework --record                 and write it to benchmarks/results/coursework/
 
 Most of the class is right, as classes are; the others are wrong, raise, or lack a function. The whole command is on the
 clock that gives submissions a minute: starting the processes, loading the libraries, writing the journal.
@@ -19,13 +19,13 @@ import sys
 import time
 from pathlib import Path
 
+from coursework import grading
 from tools.origin import ROOT, origin
 
 from benchmarks import timing
-from coursework import grading
 
 FOLDER = ROOT / "_build/bench/coursework"
-RESULTS = ROOT / "benchmarks/results"
+RESULTS = ROOT / "benchmarks/results/coursework"
 TARGETS = {"median seconds": 0.3, "seconds for a thousand": 300}
 # One in so many of the class is of this kind; whoever is of none is right.
 KINDS = {"wrong": 5, "raises": 11, "lacks a function": 17}
@@ -55,7 +55,7 @@ def main():
     if options.fresh:
         journal.unlink(missing_ok=True)
         clock.unlink(missing_ok=True)
-    began = time.perf_counter()
+    before, began = lines(journal), time.perf_counter()
     try:
         results = grading.grade_all(assignment, assignment.specimen, paths, "benchmark", journal, jobs=options.jobs)
     except KeyboardInterrupt:
@@ -63,8 +63,8 @@ def main():
         return 130
     finally:                                # each part of a run that was stopped counts with its own start
         with clock.open("a") as file:
-            file.write(json.dumps(time.perf_counter() - began) + "\n")
-    wall = sum(map(json.loads, clock.read_text().splitlines()))
+            file.write(json.dumps([lines(journal) - before, time.perf_counter() - began]) + "\n")
+    counted, wall = map(sum, zip(*map(json.loads, clock.read_text().splitlines())))
     expect(assignment, results, kinds)
 
     seconds = sorted(result.seconds for result in results)
@@ -73,20 +73,26 @@ def main():
         "median seconds": round(statistics.median(seconds), 4),
         "95 of 100 within": round(seconds[int(0.95 * (len(seconds) - 1))], 4),
         "longest": seconds[-1],
-        "submissions a minute": round(60 * len(results) / wall, 1),
-        "seconds for a thousand": round(1000 * wall / len(results), 1),
+        "submissions a minute": round(60 * counted / wall, 1),
+        "seconds for a thousand": round(1000 * wall / counted, 1),
     }
     for name, value in found.items():
         target = f"   (at most {TARGETS[name]})" if name in TARGETS else ""
         print(f"{name:24} {value}{target}")
     if options.record:
         device = re.sub(r"\W+", "-", " ".join(measured_on["device"].split()[:2])).strip("-").lower()
-        path = RESULTS / f"coursework-{measured_on['date']}-{device}.json"
+        path = RESULTS / f"{measured_on['date']}-{device}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(measured_on | found, indent=2) + "\n")
         print(f"\nRecorded in {path.relative_to(ROOT)}")
     journal.unlink()                        # the next run measures again
     clock.unlink()
     return 0
+
+
+def lines(path):
+    """How many lines a file has; none where there is no file."""
+    return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
 def made_up_class(assignment, count, folder):

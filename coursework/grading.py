@@ -11,6 +11,7 @@ import functools
 import hashlib
 import importlib.metadata
 import json
+import logging
 import os
 import platform
 import sys
@@ -273,7 +274,7 @@ def _client(engine, jobs):
     # Saturation 1: no submission waits at a worker that is busy, so none is blamed if that worker dies.
     with dask.config.set({"distributed.scheduler.worker-saturation": 1.0}):
         cluster = LocalCluster(n_workers=jobs, threads_per_worker=1, dashboard_address="127.0.0.1:0",
-                               scheduler_kwargs={"dashboard": False})
+                               scheduler_kwargs={"dashboard": False}, silence_logs=logging.ERROR)
         try:
             with Client(cluster) as client:
                 yield client
