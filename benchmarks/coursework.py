@@ -31,7 +31,7 @@ TARGETS = {"median seconds": 0.3, "seconds for a thousand": 300}
 KINDS = {"wrong": 5, "raises": 11, "lacks a function": 17}
 
 
-def main():
+def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m benchmarks.coursework", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--assignment", default="rnn", help="its name in coursework/assignments (rnn)")
@@ -39,7 +39,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes (every core)")
     parser.add_argument("--fresh", action="store_true", help="forget what a stopped run has graded")
     parser.add_argument("--record", action="store_true", help=f"write the result to {RESULTS.relative_to(ROOT)}/")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if options.submissions < 1 or options.jobs < 1:
         parser.error("--submissions and --jobs must be at least 1")
     try:
@@ -126,7 +126,7 @@ def expect(assignment, results, kinds):
         share = result.earned / result.points if result.status == "graded" else None
         kind = kinds[result.student]
         right = share == 1 if kind == "right" else share is not None and (share < 1 if kind[0] == "l" else share == 0)
-        assert right, f"{result.student}, who {kind}, has {result.status}, {share}: {result.rows or result.error}"
+        assert right, f"{result.student} ({kind}) has {result.status}, {share}: {result.rows or result.error}"
 
 
 if __name__ == "__main__":
