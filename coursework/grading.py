@@ -11,6 +11,7 @@ import functools
 import hashlib
 import importlib.metadata
 import json
+import logging
 import os
 import platform
 import sys
@@ -28,6 +29,7 @@ from coursework.assignment import Lost
 
 PACKAGES = "numpy", "torch"
 CRASHED = "crashed: grader"
+PATIENCE = "10s"                        # with a scheduler that does not answer
 AHEAD = 4                               # submissions a process that wait at the scheduler: their bytes are in memory
 
 
@@ -259,7 +261,7 @@ def _client(engine, jobs):
 
     if engine != "local":
         try:
-            client = Client(engine, timeout="10s")
+            client = Client(engine, timeout=PATIENCE)
         except (OSError, ValueError) as error:
             raise GradingError(f"there is no Dask scheduler at {engine}: {error}") from error
         with client:
@@ -272,7 +274,7 @@ def _client(engine, jobs):
     # Saturation 1: no submission waits at a worker that is busy, so none is blamed if that worker dies.
     with dask.config.set({"distributed.scheduler.worker-saturation": 1.0}):
         cluster = LocalCluster(n_workers=jobs, threads_per_worker=1, dashboard_address="127.0.0.1:0",
-                               scheduler_kwargs={"dashboard": False})
+                               scheduler_kwargs={"dashboard": False}, silence_logs=logging.ERROR)
         try:
             with Client(cluster) as client:
                 yield client

@@ -44,9 +44,17 @@ def every(functions, body):
     return "import numpy as np\n" + "\n".join(f"def {name}(**given):\n{body}\n" for name in functions)
 
 
-WRONG = "return {name: np.zeros((2, 2)) for name in ('h', 'x', 'result')}"
+def instead(functions, right, body):
+    """A right solution, and around each function one that sees its answer, as `got`, and returns something else."""
+    body = textwrap.indent(textwrap.dedent(body).strip("\n"), "    ")
+    return right + "\n" + "\n".join(f"_{name} = {name}\ndef {name}(**given):\n    got = _{name}(**given)\n{body}\n"
+                                    for name in functions)
 
-# Cells before functions that answer nonsense: the nonsense must be found out all the same.
+
+# Right names, shapes and dtypes, wrong numbers: only a look at every number tells.
+WRONG = "return {name: np.asarray(value) + 0.5 for name, value in got.items()}"
+
+# Cells around functions with wrong answers, which must be found out all the same.
 AROUND = {
     "patched-asserts": """
         import numpy as np
@@ -119,7 +127,7 @@ BODIES = {
             def __array_ufunc__(self, *a, **k): return np.zeros(())
             def __array_function__(self, *a, **k): return True
             shape = property(lambda self: Equal())
-        return {name: np.zeros((2, 2)).view(Equal) for name in ("h", "x", "result")}
+        return {name: (value + 0.5).view(Equal) for name, value in got.items()}
         """,
     "equal-object": """
         class Equal:
@@ -134,7 +142,7 @@ BODIES = {
             __lt__ = __le__ = __gt__ = __ge__ = __eq__
             def __sub__(self, other): return 0.0
             __rsub__ = __sub__
-        return {"h": Equal(3), "x": Equal(3)}
+        return {name: Equal(3) for name in got}
         """,
     "array-protocol": """
         class Late:
@@ -150,10 +158,14 @@ BODIES = {
     "strided-lies": """
         return {"h": np.lib.stride_tricks.as_strided(np.zeros(1), (1 << 40,), (0,))}
         """,
-    "nan": "return {name: np.full((2, 2), np.nan) for name in ('h', 'x', 'result')}",
-    "nan-of-right-shape": "return {'h': given['x'] * np.nan} if 'x' in given else {'x': given['cache']['h'] * np.nan}",
-    "infinite": "return {name: np.full((2, 2), np.inf) for name in ('h', 'x', 'result')}",
-    "zero-dimensional": "return {'h': 0.0, 'x': 0.0}",
+    "nan": "return {name: value * np.nan for name, value in got.items()}",
+    "one-nan": "for value in got.values():\n    np.asarray(value).flat[-1] = np.nan\nreturn got",
+    "infinite": "return {name: value + np.inf for name, value in got.items()}",
+    "wrong-by-a-half": WRONG,
+    "zeros": "return {name: np.zeros_like(value) for name, value in got.items()}",
+    "zero-dimensional": "return {name: np.float64(0.1) for name in got}",
+    "one-axis-more": "return {name: value[None] for name, value in got.items()}",
+    "truth-values": "return {name: value == value for name, value in got.items()}",
     "empty-dict": "return {}",
     "none": "return None",
     "object-array": "return {'h': np.array([object(), None], dtype=object)}",
@@ -163,7 +175,12 @@ BODIES = {
     "complex": "return {'h': np.zeros((2, 2), complex)}",
     "longdouble": "return {'h': np.zeros((2, 2), np.longdouble)}",
     "structured": "return {'h': np.zeros(3, [('a', 'f8'), ('b', 'O')])}",
-    "masked": "return {'h': np.ma.masked_all((2, 2))}",
+    "masked": "return {name: np.ma.array(np.asarray(value) + 0.5, mask=True) for name, value in got.items()}",
+    "denormal": "return {name: np.asarray(value, float) * 1e-320 for name, value in got.items()}",
+    "enormous": "return {name: np.sign(value) * 1.7e308 for name, value in got.items()}",
+    "one-axis-less": "return {name: np.asarray(value).ravel() for name, value in got.items()} | {'h': np.zeros(3)}",
+    "no-numbers": "return {name: np.zeros((0, *np.shape(value))) for name, value in got.items()}",
+    "many-axes": "return {name: np.reshape(value, np.shape(value) + (1,) * 20) for name, value in got.items()}",
     "dates": "return {'h': np.zeros(3, 'M8[s]')}",
     "ragged": "return {'h': [[1.0], [1.0, 2.0]]}",
     "nested": "return {'h': {'h': {'h': np.zeros(2)}}}",
@@ -324,7 +341,10 @@ BODIES = {
     "stops-itself": "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)",
     "segmentation-fault": "import ctypes\nctypes.string_at(0)",
     "recursion": "import sys\nsys.setrecursionlimit(1 << 30)\ndef deep(n): return deep(n + 1)\nreturn deep(0)",
-    "becomes-another-program": "import os\nos.execv('/python/bin/python3', ['python3', '-c', 'while True: pass'])",
+    "becomes-another-program": """
+        import os
+        os.execv("/python/bin/python3", ["/python/bin/python3", "-c", "while True: pass"])
+        """,
     # time
     "endless": "while True:\n    pass",
     "ignores-signals": """
@@ -490,6 +510,9 @@ CELLS = {
 }
 
 
+HARMLESS = {"cell-of-another-language", "surrogate-in-cell"}         # such a cell is nothing, or a question mark
+
+
 def files(functions, right):
     """Submissions that are wrong as files."""
     good = json.loads(book(right))
@@ -548,13 +571,13 @@ def submissions(functions, right):
         Name -> `Case`.
     """
     cases = files(functions, right)
-    wrong = every(functions, WRONG)
+    wrong = instead(functions, right, WRONG)
     for name, source in AROUND.items():
-        cases[name] = Case(book(source, wrong))
+        cases[name] = Case(book(wrong, source))
     for name, body in BODIES.items():
-        cases[name] = Case(book(every(functions, body)))
+        cases[name] = Case(book(instead(functions, right, body) if "got" in body else every(functions, body)))
     for name, source in CELLS.items():
-        cases[name] = Case(book(source, wrong), says="code cell 1" if name != "cell-of-another-language" else "")
+        cases[name] = Case(book(source, wrong), says="" if name in HARMLESS else "code cell 1")
         cases[f"{name}-then-right"] = Case(book(source, right), full=True)
     noisy = ["import sys, warnings\nwarnings.warn('hello', RuntimeWarning)\nprint('hello')", right]
     noisy += [f"_{name} = {name}\ndef {name}(**given):\n    warnings.warn('careful')\n    print(given)\n"
