@@ -14,7 +14,7 @@ MEANING = {
     "graded": "Your notebook was read, and every row was tried.",
     "rejected": "Your notebook could not be graded as it is. This is no zero: your instructor decides what comes next.",
     "timed out": "Your notebook took longer than it may. Rows that were not reached have no points.",
-    "crashed": "Grading your notebook broke off. This is no zero: your instructor has been told and looks into it.",
+    "crashed": "Grading your notebook broke off. This is no zero: your instructor decides what comes next.",
     "missing": "No notebook was handed in.",
     "not graded yet": "Your notebook has arrived and has not been graded yet.",
 }

@@ -17,6 +17,7 @@ from coursework import notebook
 from coursework.course import Refused, plain, write
 
 WRITTEN = "written"                      # the cell of the answer that a person marks
+COUNTS = "graded", "timed out"           # the statuses whose points are points; of the others a person decides
 UNANSWERED = "No response."              # nbgrader's own words
 
 
@@ -99,7 +100,7 @@ def _enter(book, course, name, student, result, answer, cells):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SAWarning)      # nbgrader's own: it fills a submission before it adds it
         submission, = book.update_or_create_submission(name, student).notebooks
-    earned = {row["name"]: row["earned"] for row in result.rows}
+    earned = {row["name"]: row["earned"] for row in result.rows if result.status in COUNTS}
     unanswered = answer == ""
     for grade in submission.grades:
         cell = cells[grade.cell_id]

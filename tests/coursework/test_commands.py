@@ -14,7 +14,7 @@ import nbformat
 import pytest
 from coursework import __main__ as commands
 from coursework import practice, release, sandbox
-from coursework.course import Course, load
+from coursework.course import NAMES, Course, load
 from tests.coursework import classroom
 from tests.coursework.test_gradebook import dump
 
@@ -141,6 +141,15 @@ def test_without_a_sandbox_nothing_is_graded_or_released(tmp_path, capsys, monke
         assert "apt install bubblewrap" in capsys.readouterr().err
     assert not course.path("results").exists()
     assert not course.path("journal").exists()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_guide_says_what_an_assignment_is_worth_and_how_long_it_takes(name):
+    one = load(name)
+    cells = [f"`{name}`", f"`{one.chapter}`", one.minutes, one.difficulty, len(one.rows),
+             f"{sum(row.points for row in one.rows):g} + {one.written(dict(one.specimen))[2]:g}"]
+    guide = (release.ROOT / "book/teach.md").read_text(encoding="utf-8")
+    assert f"| {' | '.join(map(str, cells))} |\n" in guide
 
 
 @pytest.mark.parametrize("name", PRACTICE)

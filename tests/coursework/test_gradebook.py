@@ -94,12 +94,13 @@ def test_points_land_on_the_cells_of_their_rows(course):
 
 
 def test_what_could_not_be_graded_is_no_zero_and_asks_for_a_person(course):
-    gradebook.record(course, ASSIGNMENT, results(bob=result("bob", "crashed: grader")))
+    crashed = dataclasses.replace(result("bob", fraction=0), status="crashed: code cell 2 ended the process")
+    gradebook.record(course, ASSIGNMENT, results(bob=crashed))
     grades, _, _ = dump(course)
     for student in ("bob", "cleo"):
         assert {(auto, needs) for s, cell, auto, _, _, needs in grades if s == student and cell in ROWS} == {(None, 1)}
     assert "dan" not in {row[0] for row in grades}
-    records = by_student(course, results(bob=result("bob", "crashed: grader")))
+    records = by_student(course, results(bob=crashed))
     assert [records[s].total for s in ("bob", "cleo", "dan")] == [None] * 3
     assert records["dan"].status == "missing"
 
