@@ -8,7 +8,7 @@ import re
 
 from coursework.course import plain, write
 
-EXCHANGE = "timestamp.txt", "submission_secret.txt"       # by these `nbgrader release_feedback` finds who handed in what
+EXCHANGE = "timestamp.txt", "submission_secret.txt"       # by these nbgrader's exchange finds whose feedback it is
 
 MEANING = {
     "graded": "Your notebook was read, and every row was tried.",
