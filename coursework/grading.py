@@ -273,14 +273,20 @@ def _client(engine, jobs):
         return
     # Saturation 1: no submission waits at a worker that is busy, so none is blamed if that worker dies.
     with dask.config.set({"distributed.scheduler.worker-saturation": 1.0}):
-        cluster = LocalCluster(n_workers=jobs, threads_per_worker=1, dashboard_address="127.0.0.1:0",
-                               scheduler_kwargs={"dashboard": False}, silence_logs=logging.ERROR)
         try:
-            with Client(cluster) as client:
-                yield client
+            cluster = LocalCluster(n_workers=jobs, threads_per_worker=1, dashboard_address="127.0.0.1:0",
+                                   scheduler_kwargs={"dashboard": False}, silence_logs=logging.ERROR)
+            client = Client(cluster)
+        except (OSError, RuntimeError, TimeoutError) as error:
+            raise GradingError(f"{jobs} processes did not start on this machine: {error}") from error
+        try:
+            yield client
         finally:
-            with contextlib.suppress(AssertionError):           # a worker that died a moment ago is being started
-                cluster.close()
+            # All results are in. A worker that died a moment ago is just being started, which Dask asserts it is not;
+            # on a busy machine one may take too long to end. They end with this process.
+            for part in (client, cluster):
+                with contextlib.suppress(AssertionError, TimeoutError):
+                    part.close()
 
 
 def fingerprint(assignment, variant, data, seed, student, limits=None, problem=None):
