@@ -104,7 +104,9 @@ def zeroed(name):
 def transposed(name):
     """A slip: a square weight, or each square block of one, that is used transposed."""
     def change(variant, given):
-        weight = given["weights"][name]
+        weight = given["weights"].get(name)
+        if weight is None:
+            return None
         return with_weights(given, **{name: np.concatenate(
             [block.T for block in np.split(weight, len(weight) // weight.shape[1])])})
 
