@@ -326,5 +326,6 @@ def decode(x, s0, keys, values, mask, weights):
 
 ASSIGNMENT = Assignment(
     name="attention", title="Attention, forward and backward, and a decoder that asks", chapter="attention",
-    minutes=180, difficulty="demanding", axes=AXES, specimen=SPECIMEN, functions=FUNCTIONS, statement=_statement, rows=ROWS,
-    written=_written, reference=lambda variant: reference.paste(variant, (equations, decode_equations), TEXT))
+    minutes=180, difficulty="demanding", axes=AXES, specimen=SPECIMEN, functions=FUNCTIONS, statement=_statement,
+    rows=ROWS, written=_written,
+    reference=lambda variant: reference.paste(variant, (equations, decode_equations), TEXT))
