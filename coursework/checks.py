@@ -104,7 +104,9 @@ def zeroed(name):
 def transposed(name):
     """A slip: a square weight, or each square block of one, that is used transposed."""
     def change(variant, given):
-        weight = given["weights"][name]
+        weight = given["weights"].get(name)
+        if weight is None:
+            return None
         return with_weights(given, **{name: np.concatenate(
             [block.T for block in np.split(weight, len(weight) // weight.shape[1])])})
 
@@ -199,7 +201,7 @@ def _guess(array, want, name, tolerance, suspects):
     if ratio and _near(array, ratio * want, tolerance):
         whole = round(max(abs(ratio), 1 / abs(ratio)))
         share = f"{whole}" if abs(ratio) > 1 else f"1/{whole}"
-        exact = abs(max(abs(ratio), 1 / abs(ratio)) - whole) < 1e-6
+        exact = whole < 1000 and abs(max(abs(ratio), 1 / abs(ratio)) - whole) < 1e-6
         return f"It is the right answer times {('-' if ratio < 0 else '') + share if exact else 'a constant'}."
     if array.ndim == 2 and array.shape[0] == array.shape[1] and _near(array.T, want, tolerance):
         return "It looks transposed."

@@ -10,18 +10,18 @@ INTRODUCTION = """# {title}
 **Chapter** `{chapter}` · **{minutes} minutes** · **{difficulty}** · **{points:g} points**, {written:g} of them for a
 written answer
 
-Write the functions below in NumPy, forward and backward, with derivatives found on paper. The equations are *not* the ones
-of any library: they were drawn for this term. Read them closely.
+Write the functions below in NumPy, forward and backward, with derivatives found on paper. The equations are *not* the
+ones of any library: they were drawn for this term. Read them closely.
 
-- Only NumPy can be imported where this notebook is marked. Every function is called with inputs that nobody has seen, in
-  `float64` and once in `float32`. Arrays in, a **dict of arrays** out, with the names given below; more entries than asked
-  for do no harm.
+- Only NumPy can be imported where this notebook is marked. Every function is called with inputs that nobody has seen,
+  in `float64` and once in `float32`. Arrays in, a **dict of arrays** out, with the names given below; more entries
+  than asked for do no harm.
 - `backward` is handed `cache`: arrays as a *right* `forward` returns them, together with its inputs. A mistake in your
   `forward` costs nothing there.
 - Forward values count as right within 1e-4 of the largest entry, gradients within 1e-11 in `float64`: differences of
   `forward` do not reach that.
-- A cell that says how many points a row has is locked: leave it as it is. Define functions, at the top level of a cell; no
-  magics, no files.
+- A cell that says how many points a row has is locked: leave it as it is. Define functions, at the top level of a
+  cell; no magics, no files.
 """
 
 
@@ -49,7 +49,8 @@ def stub(name, signature, docstring):
 
 def row(row):
     """The locked cell that tells the gradebook of a row."""
-    cell = v4.new_code_cell(f"# {row.points:g} points. {row.title}\n# Marked outside of this notebook: nothing to run here.")
+    cell = v4.new_code_cell(f"# {row.points:g} points. {row.title}\n# Marked outside of this notebook: nothing to run "
+                            f"here.")
     cell.metadata["nbgrader"] = _metadata(row.name, "code", grade=True, locked=True, points=row.points)
     return _numbered(cell, row.name)
 

@@ -34,7 +34,9 @@ def equations(xp, variant, query, keys, values, mask, weights):
         logits = xp.where(takes_part, scores, -float("inf"))
         alignment = xp.softmax(xp.concatenate([logits, xp.zeros_like(scores[:, :, :1])], -1), -1)[:, :, :-1]
     else:
-        share = scores + xp.sqrt(1 + scores**2) if variant["weights"] == "algebraic" else 1 + scores / (1 + xp.abs(scores))
+        share = 1 + scores / (1 + xp.abs(scores))
+        if variant["weights"] == "algebraic":
+            share = scores + xp.sqrt(1 + scores**2)
         share = xp.where(takes_part, share, 0.0)
         alignment = share / xp.sum(share, -1, keepdims=True)
     mixed = alignment @ values
@@ -110,10 +112,10 @@ def hand(variant):
     }[variant["score"]] | {"weight_out": np.array([[2.0]])}
     if variant["output"] == "gated":
         weights |= {"weight_gate": np.array([[-0.5]]), "bias_gate": np.array([1.0])}
-    mask = np.array([[True, True, False]])
+    takes_part = np.array([[True, True, False]])
     return {"query": np.array([[[2.0]]]), "keys": np.array([[[1.0], [-0.5], [3.0]]]),
-            "values": np.array([[[1.0], [-2.0], [4.0]]]), "mask": mask if variant["mask"] == "True takes part" else ~mask,
-            "weights": weights}
+            "values": np.array([[[1.0], [-2.0], [4.0]]]), "weights": weights,
+            "mask": takes_part if variant["mask"] == "True takes part" else ~takes_part}
 
 
 def _unmasked(variant, given):
@@ -129,8 +131,7 @@ SAYS = {
 }
 SLIPS = (
     ("the mask is not applied", _unmasked),
-    ("the matrix in the score is used transposed",
-     lambda variant, given: checks.transposed("weight_score")(variant, given) if variant["score"] == "general" else None),
+    ("the matrix in the score is used transposed", checks.transposed("weight_score")),
     ("the gate is always half open", lambda variant, given: checks.with_weights(
         given, weight_gate=0 * given["weights"]["weight_gate"], bias_gate=0 * given["weights"]["bias_gate"])
         if variant["output"] == "gated" else None),
@@ -177,7 +178,8 @@ ROWS = (
              prepare=_large),
     _forward("float32", 3, "`float32` in: accepted, and right to `float32`'s precision.", ["context"], cases=2,
              prepare=checks.float32),
-    checks.forward_row(DECODE, "decoder-states", 11, "States and outputs of a decoder that asks once a step.", ["s", "y"]),
+    checks.forward_row(DECODE, "decoder-states", 11, "States and outputs of a decoder that asks once a step.", ["s",
+    "y"]),
     _backward("backward-query", 7, "The gradient of the queries.", ["d_query"]),
     _backward("backward-keys", 7, "The gradient of the keys.", ["d_keys"]),
     _backward("backward-values", 6, "The gradient of the values.", ["d_values"]),
@@ -213,8 +215,8 @@ c_t &= W_o m_t{gate}
 \end{{aligned}}
 $$
 
-$M$ holds the keys that take part: `mask[b, s]` {taken}; at least one does.{sigma} Vectors are columns in the equations and
-rows in the arrays."""
+$M$ holds the keys that take part: `mask[b, s]` {taken}; at least one does.{sigma} Vectors are columns in the equations
+and rows in the arrays."""
     decoder = (r"""s_t &= \tanh(W x_t + U s_{t-1} + b) \\
 c_t &= \text{what } q = s_t \text{ gets} \\
 y_t &= \tanh(s_t + C c_t)""" if variant["query"] == "current" else r"""c_t &= \text{what } q = s_{t-1} \text{ gets} \\
@@ -238,21 +240,26 @@ y_t &= s_t""")
     names = sorted(attention_weights(np.random.default_rng(0), variant, 1, 1, 1))
     gradients = ", ".join(f'"d_{name}"' for name in ["query", "keys", "values", *names])
     through = {
-        "zero": r"$\mathrm{d}e = p \odot (\mathrm{d}p - \sum p \odot \mathrm{d}p)$ holds with the 1 in the denominator, "
+        "zero": r"$\mathrm{d}e = p \odot (\mathrm{d}p - \sum p \odot \mathrm{d}p)$ holds with the 1 in the "
+                r"denominator, "
                 "too: think of it as a score of 0 with a value of nothing. Take the largest score away before the "
                 "exponential, and take it away from that 0 as well.",
-        "softsign": r"With $\rho$ and its sum $R$: $\mathrm{d}\rho = (\mathrm{d}p - \sum p \odot \mathrm{d}p) / R$. Recompute "
+        "softsign": r"With $\rho$ and its sum $R$: $\mathrm{d}\rho = (\mathrm{d}p - \sum p \odot \mathrm{d}p) / R$. "
+                    r"Recompute "
                     r"$\rho$ from `scores`; $\rho'(e) = 1 / (1 + |e|)^2$.",
-        "algebraic": r"With $\rho$ and its sum $R$: $\mathrm{d}\rho = (\mathrm{d}p - \sum p \odot \mathrm{d}p) / R$. Recompute "
+        "algebraic": r"With $\rho$ and its sum $R$: $\mathrm{d}\rho = (\mathrm{d}p - \sum p \odot \mathrm{d}p) / R$. "
+                     r"Recompute "
                      r"$\rho$ from `scores`; $\rho'(e) = \rho(e) / \sqrt{1 + e^2}$."}
-    scored = {"additive": "A score depends on its query and its key through one sum: form $a_{ts}$ for all pairs, (B, T, S, A), "
+    scored = {"additive": "A score depends on its query and its key through one sum: form $a_{ts}$ for all pairs, (B, "
+                          "T, S, A), "
                           "and sum what arrives there over s for the queries and over t for the keys.",
               "dot": "The scale belongs into both gradients, of queries and of keys.",
               "general": "Give $q^\\top A$ a name: its gradient serves $A$, and $A$ takes it on to the query.",
               "cosine": r"With $\hat q = q / \lVert q \rVert$: $\mathrm{d}q = (\mathrm{d}\hat q - \hat q (\hat q^\top "
                         r"\mathrm{d}\hat q)) / \lVert q \rVert$; the same for keys."}
     return statement.build(ASSIGNMENT, variant, [
-        ("equations", text), ("shapes", "## Names and shapes\n\n" + statement.table(["name", "shape", "what it is"], rows)),
+        ("equations", text),
+        ("shapes", "## Names and shapes\n\n" + statement.table(["name", "shape", "what it is"], rows)),
         ("by-hand", statement.hand_case(TASK, variant, hand(variant), ["scores", "alignment", "mixed", "context"])),
         ("forward", FUNCTIONS["forward"], """Attend.
 
@@ -275,27 +282,29 @@ Returns:
 Returns:
     dict with "s" and "y", (B, T, H)."""),
         ("hints", "## Hints\n\n" + statement.hints(
-            "Forward: no loop is needed; `a @ b.mT` multiplies the last two axes of every sequence. Keep scores before the mask "
+            "Forward: no loop is needed; `a @ b.mT` multiplies the last two axes of every sequence. Keep scores "
+            "before the mask "
             "and weights after it apart.",
-            "Backward: five lines in the reverse order of the equations. A key that is left out has the weight 0 and passes "
+            "Backward: five lines in the reverse order of the equations. A key that is left out has the weight 0 and "
+            "passes "
             "nothing back.", through[variant["weights"]], scored[variant["score"]]))])
 
 
 def _written(variant):
     question = rf"""## In your own words
 
-At most 200 words and a formula or two. (a) If every score of a query goes to $-\infty$ together, what do the weights of **this**
-attention do, and what would those of a softmax do? (b) A colleague passes a mask of the other convention. Nothing raises: how
-would you notice, and which test would have caught it? (c) The **{variant["query"]}** state asks here. What can the context of step t
-not depend on?"""
+At most 200 words and a formula or two. (a) If every score of a query goes to $-\infty$ together, what do the weights
+of **this** attention do, and what would those of a softmax do? (b) A colleague passes a mask of the other convention.
+Nothing raises: how would you notice, and which test would have caught it? (c) The **{variant["query"]}** state asks
+here. What can the context of step t not depend on?"""
     limit = {"zero": "they all go to 0: attending to nothing is possible",
              "softsign": "they become shares of 1 / (1 + |e|), so in the limit of 1 / |e|: finite, they sum to 1",
              "algebraic": "they become shares of 1 / (2 |e|): finite, they sum to 1"}[variant["weights"]]
     past = ("anything of the input x_t, since s_{t-1} asks before it is read" if variant["query"] == "previous"
             else "inputs after t; x_t itself does count, since s_t asks")
     rubric = f"""- 3: here: {limit}; a softmax depends on differences of scores only, so nothing happens.
-- 4: real keys are ignored and padding attended to: outputs change with the padding; a test that changes what is left out and
-  expects nothing to change (and one that changes what takes part and expects a change).
+- 4: real keys are ignored and padding attended to: outputs change with the padding; a test that changes what is left
+  out and expects nothing to change (and one that changes what takes part and expects a change).
 - 2: {past}.
 - 1: said precisely, in the words of this variant and not of another."""
     return question, rubric, 10
@@ -316,6 +325,7 @@ def decode(x, s0, keys, values, mask, weights):
 """
 
 ASSIGNMENT = Assignment(
-    name="attention", title="Attention, forward and backward, and a decoder that asks", chapter="attention", minutes=180,
-    difficulty="demanding", axes=AXES, specimen=SPECIMEN, functions=FUNCTIONS, statement=_statement, rows=ROWS,
-    written=_written, reference=lambda variant: reference.paste(variant, (equations, decode_equations), TEXT))
+    name="attention", title="Attention, forward and backward, and a decoder that asks", chapter="attention",
+    minutes=180, difficulty="demanding", axes=AXES, specimen=SPECIMEN, functions=FUNCTIONS, statement=_statement,
+    rows=ROWS, written=_written,
+    reference=lambda variant: reference.paste(variant, (equations, decode_equations), TEXT))

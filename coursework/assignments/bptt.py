@@ -149,7 +149,8 @@ TRUNCATED = checks.Task("truncated", truncated_equations, draw_truncated, AXES,
     ("the window is one step shorter", lambda variant, given: {**given, "window": max(1, given["window"] - 1)}),
     ("nothing is cut off", lambda variant, given: {**given, "window": len(given["x"])}),
 ), sizes="TBDHO")
-CLIP = checks.Task("clip", clip_equations, draw_clip, AXES, {"clip": "what is limited is the {value}; here it is the {own}"},
+CLIP = checks.Task("clip", clip_equations, draw_clip, AXES, {"clip": "what is limited is the {value}; here it is the "
+                                                                     "{own}"},
                    {}, sizes="DH")
 
 
@@ -240,7 +241,8 @@ ROWS = (
                cases=[{"T": 5}, {"T": 7}, {"T": 11}]),
     Row("window-edges", 5, "Truncated gradients with a window of 1, and with one longer than the sequence: both right.",
         _window_edges),
-    checks.forward_row(CLIP, "clip-above", 8, "Gradients above the threshold are clipped.", ["weight_ih", "weight_hh", "bias"]),
+    checks.forward_row(CLIP, "clip-above", 8, "Gradients above the threshold are clipped.", ["weight_ih", "weight_hh",
+    "bias"]),
     Row("clip-untouched", 3, "Gradients below the threshold, or zero, come out as they went in; those above do not.",
         _clip_untouched),
     Row("norms-by-distance", 6, "The size of the gradient at every state, by its distance from the last.", _norms),
@@ -255,20 +257,22 @@ FUNCTIONS = {
 
 def _statement(variant):
     counts = {"every": "1", "discounted": "0.9^{T - t}",
-              "late": r"\begin{cases} 1 & t > \lfloor T / 2 \rfloor \\ 0 & \text{otherwise} \end{cases}"}[variant["loss"]]
+              "late": r"\begin{cases} 1 & t > \lfloor T / 2 \rfloor \\ 0 & \text{otherwise} \end{cases}"}[variant[
+              "loss"]]
     network = rf"""## The network and its loss
 
 $$
 \begin{{aligned}}
 h_t &= \varphi(W x_t + U h_{{t-1}} + b) \\
 y_t &= V h_t + c \\
-\mathcal{{L}} &= \frac{{1}}{{B}} \sum_{{\text{{sequences}}}} \sum_{{t=1}}^{{T}} w_t \, \tfrac12 \lVert y_t - y^*_t \rVert^2,
+\mathcal{{L}} &= \frac{{1}}{{B}} \sum_{{\text{{sequences}}}} \sum_{{t=1}}^{{T}} w_t \, \tfrac12 \lVert y_t - y^*_t
+\rVert^2,
 \qquad w_t = {counts}
 \end{{aligned}}
 $$
 
-with $\varphi(a) = {reference.LATEX[variant["activation"]].format("a")}$, entry by entry. Steps are counted from 1 in the
-equations, from 0 in the arrays. One step of `h` has the shape `(B, H)`."""
+with $\varphi(a) = {reference.LATEX[variant["activation"]].format("a")}$, entry by entry. Steps are counted from 1 in
+the equations, from 0 in the arrays. One step of `h` has the shape `(B, H)`."""
     shapes = "## Names and shapes\n\n" + statement.table(["name", "shape", "what it is"], [
         ["`x`", "`(T, B, D)`", "the inputs"], ["`h0`", "`(B, H)`", "the state before the first step"],
         ["`target`", "`(T, B, O)`", "$y^*$"], ["`weights['weight_ih']`", "`(H, D)`", "$W$"],
@@ -278,19 +282,25 @@ equations, from 0 in the arrays. One step of `h` has the shape `(B, H)`."""
         ["`loss`", "a number", r"$\mathcal{L}$"],
         ["`d_loss`", "a number", r"what arrives at $\mathcal{L}$: every gradient is that of `d_loss` times the loss"]])
     cut = {
-        "from the start": "The sequence is cut into pieces of `window` steps, **counted from its first step**; the last piece "
+        "from the start": "The sequence is cut into pieces of `window` steps, **counted from its first step**; the "
+                          "last piece "
                           "may be shorter. No gradient passes from a piece to the one before it.",
-        "from the end": "The sequence is cut into pieces of `window` steps, **counted from its last step**; the first piece "
+        "from the end": "The sequence is cut into pieces of `window` steps, **counted from its last step**; the first "
+                        "piece "
                         "may be shorter. No gradient passes from a piece to the one before it.",
-        "sliding": "The loss of **every** step $t$ is followed back through the steps $t, t - 1, \\dots, t - k + 1$ and no "
-                   "further, with $k$ the `window`: the state before them is a constant. The gradients of all steps add up.",
+        "sliding": "The loss of **every** step $t$ is followed back through the steps $t, t - 1, \\dots, t - k + 1$ "
+                   "and no "
+                   "further, with $k$ the `window`: the state before them is a constant. The gradients of all steps "
+                   "add up.",
     }[variant["truncation"]]
     size = {
-        "norm of all": r"All gradients together are one long vector $g$. Return $g \cdot \min(1, \tau / \lVert g \rVert)$",
+        "norm of all": r"All gradients together are one long vector $g$. Return $g \cdot \min(1, \tau / \lVert g "
+                       r"\rVert)$",
         "norm of each": r"For the gradient $g$ of *each* parameter, return $g \cdot \min(1, \tau / \lVert g \rVert)$, "
                         r"$\lVert g \rVert$ the root of the sum of its squared entries",
         "value": r"Return every entry limited to the interval from $-\tau$ to $\tau$",
-        "rms of each": r"For the gradient $g$ of *each* parameter, return $g \cdot \min(1, \tau / \operatorname{rms}(g))$, "
+        "rms of each": r"For the gradient $g$ of *each* parameter, return $g \cdot \min(1, \tau / "
+                       r"\operatorname{rms}(g))$, "
                        r"$\operatorname{rms}(g)$ the root of the *mean* of its squared entries",
     }[variant["clip"]]
     norm = {"frobenius": "the root of the sum of all its squared entries, sequences and units alike",
@@ -299,7 +309,8 @@ equations, from 0 in the arrays. One step of `h` has the shape `(B, H)`."""
     window = {"from the start": "Where `t % window == 0`, what would flow on from step t to the one before is dropped.",
               "from the end": "Where `(T - t) % window == 0`, with t from 0, what would flow on from step t to the one "
                               "before is dropped.",
-              "sliding": "Two loops: over the step whose loss it is, and from there back through at most `window` steps."}
+              "sliding": "Two loops: over the step whose loss it is, and from there back through at most `window` "
+                         "steps."}
     return statement.build(ASSIGNMENT, variant, [
         ("equations", network), ("shapes", shapes),
         ("by-hand", statement.hand_case(TASK, variant, hand(variant), ["h", "y", "loss"])),
@@ -334,7 +345,8 @@ Args:
 
 Returns:
     dict of arrays, under the names of `gradients`."""),
-        ("distances", "## Measured\n\nA gradient `d_last` arrives at $h_T$, and nowhere else. The gradient that it makes at "
+        ("distances", "## Measured\n\nA gradient `d_last` arrives at $h_T$, and nowhere else. The gradient that it "
+                      "makes at "
                       f"$h_{{T-k}}$ is one array `(B, H)`; its size is {norm}. Entry $k$ of `norms` is this size, for "
                       "$k = 0, \\dots, T$: the first is that of `d_last` itself, the last that at $h_0$."),
         ("norms", FUNCTIONS["norms"], """Measure the gradient by its distance from the last state.
@@ -347,7 +359,8 @@ Returns:
     dict with "norms", (T + 1,)."""),
         ("hints", "## Hints\n\n" + statement.hints(
             r"Start at the loss: $\partial \mathcal{L} / \partial y_t$ has the factors $w_t$ and $1 / B$ in it.",
-            r"Walk back with one array, $\mathrm{d}h$: add what comes from $y_t$, multiply by $\varphi'$, add to the three "
+            r"Walk back with one array, $\mathrm{d}h$: add what comes from $y_t$, multiply by $\varphi'$, add to the "
+            r"three "
             "sums over time, multiply by U.",
             "The derivative of this nonlinearity can be written with $h_t$ alone: you do not need $a_t$.",
             window[variant["truncation"]]))])
@@ -357,17 +370,20 @@ def _written(variant):
     other = {"from the start": "from the end", "from the end": "from the start", "sliding": "in pieces"}
     question = rf"""## In your own words
 
-At most 200 words and a formula or two. (a) Is the truncated gradient, cut **{variant["truncation"]}** as here, biased? Say in one
-sentence which terms of the full sum are missing. (b) What would change if it were cut **{other[variant["truncation"]]}**? (c) After
-clipping as here, can the clipped gradient point in another direction than the whole gradient did? Why?"""
-    turns = {"norm of all": "no: all entries get the same factor", "value": "yes: large entries shrink, small ones do not",
+At most 200 words and a formula or two. (a) Is the truncated gradient, cut **{variant["truncation"]}** as here, biased?
+Say in one sentence which terms of the full sum are missing. (b) What would change if it were cut
+**{other[variant["truncation"]]}**? (c) After clipping as here, can the clipped gradient point in another direction
+than the whole gradient did? Why?"""
+    turns = {"norm of all": "no: all entries get the same factor", "value": "yes: large entries shrink, small ones do "
+                                                                            "not",
              "norm of each": "yes: each parameter has a factor of its own, though each keeps its own direction",
              "rms of each": "yes: each parameter has a factor of its own, though each keeps its own direction"}
     missing = ("terms whose loss is more than window - 1 steps after the use of the weights"
-               if variant["truncation"] == "sliding" else "terms that cross a border between pieces, however near in time")
+               if variant["truncation"] == "sliding" else "terms that cross a border between pieces, however near in "
+                                                          "time")
     rubric = f"""- 3: biased, since whole terms are missing and not random ones: {missing}.
-- 3: pieces keep paths of different lengths (a step just behind a border sees nothing), a sliding window the same for every
-  step, at window times the cost; counting from the other end moves the borders.
+- 3: pieces keep paths of different lengths (a step just behind a border sees nothing), a sliding window the same for
+  every step, at window times the cost; counting from the other end moves the borders.
 - 3: {turns[variant["clip"]]}.
 - 1: said precisely, in the words of this variant and not of another."""
     return question, rubric, 10

@@ -205,18 +205,18 @@ def _written(variant):
     question = rf"""## In your own words
 
 At most 200 words and a formula or two. (a) For this cell, give $\partial h_t / \partial h_{{t-1}}$ in the limit where
-${keep}$ is 1 in every entry, and say what that means for a gradient that has to travel a hundred steps. (b) Here the reset
-gate acts **{variant["reset"]}** the matrix $U_n$. If every entry of $r_t$ is 0, what of the candidate is left? Name one
-thing that would be different with the reset **{other}** the matrix."""
+${keep}$ is 1 in every entry, and say what that means for a gradient that has to travel a hundred steps. (b) Here the
+reset gate acts **{variant["reset"]}** the matrix $U_n$. If every entry of $r_t$ is 0, what of the candidate is left?
+Name one thing that would be different with the reset **{other}** the matrix."""
     left = (r"n = φ(W_n x + b_n + b'_n): b'_n stays, since only h is multiplied by r" if variant["reset"] == "before"
             else "n = φ(W_n x + b_n): b'_n goes as well, since r multiplies it too")
-    rubric = f"""- 2: the limit is the identity matrix (the paths through gates and candidate vanish: n has weight 0, the gate is
-  saturated).
-- 2: so the gradient arrives undiminished, whatever U is; but only while the gate stays at that end, and a saturated gate
-  learns nothing.
+    rubric = f"""- 2: the limit is the identity matrix (the paths through gates and candidate vanish: n has weight 0,
+  the gate is saturated).
+- 2: so the gradient arrives undiminished, whatever U is; but only while the gate stays at that end, and a saturated
+  gate learns nothing.
 - 3: {left}.
-- 2: a true difference: what r_t = 0 leaves of the bias; r scales the *product* or its *input* entry by entry; one product
-  with U for all gates is possible only with the reset after.
+- 2: a true difference: what r_t = 0 leaves of the bias; r scales the *product* or its *input* entry by entry; one
+  product with U for all gates is possible only with the reset after.
 - 1: said precisely, in the words of this variant and not of another."""
     return question, rubric, 10
 

@@ -65,7 +65,8 @@ def draw(rng, variant, T, B, D, H):
         return rng.standard_normal(shape)
 
     G = len(blocks(variant))
-    weights = {"weight_ih": normal(G * H, D) / D**0.5, "weight_hh": normal(G * H, H) / H**0.5, "bias": normal(G * H) / 2}
+    weights = {"weight_ih": normal(G * H, D) / D**0.5, "weight_hh": normal(G * H, H) / H**0.5,
+               "bias": normal(G * H) / 2}
     if variant["peephole"] != "none":
         weights["weight_peephole"] = normal(G - 1, H)
     return {"x": normal(T, B, D), "h0": normal(B, H), "c0": normal(B, H), "weights": weights}
@@ -130,7 +131,8 @@ ROWS = (
     _forward("forward-random", 10, "Every state `h` of random sequences.", ["h"]),
     _forward("edge-shapes", 4, "One step, one sequence, one unit, one input: all of them right.", ["h", "c"],
              cases=[{"T": 1, "B": 1}, {"H": 1}, {"D": 1}], together=True),
-    _forward("carried-cell", 5, "With the forget gate at 1 and the input gate at 0, twenty steps carry the cell through.",
+    _forward("carried-cell", 5, "With the forget gate at 1 and the input gate at 0, twenty steps carry the cell "
+                                "through.",
              ["c"], cases=2, prepare=_carried, T=20),
     _forward("stability", 4, "Inputs a thousand times as large: finite and right.", ["h", "c"], prepare=checks.large),
     _forward("float32", 4, "`float32` in: accepted, and right to `float32`'s precision.", ["h", "c"], cases=2,
@@ -177,23 +179,28 @@ def _statement(variant):
         rows.append(["`weights['weight_peephole']`", f"`({G - 1}, H)`", "$p$, one row a gate"])
     rows += [["`h`, `c`, `i`, `f`, `g`, `o`", "`(T, B, H)`", "states, cells, gates and candidate of every step"],
              ["`d_h`", "`(T, B, H)`", r"$\partial L / \partial h_t$ as it arrives from outside at every step"],
-             ["`d_c_last`", "`(B, H)`", r"$\partial L / \partial c_T$ as it arrives from outside, at the last cell only"]]
+             ["`d_c_last`", "`(B, H)`", r"$\partial L / \partial c_T$ as it arrives from outside, at the last cell "
+                                        r"only"]]
     gradients = ["d_x", "d_h0", "d_c0", "d_weight_ih", "d_weight_hh", "d_bias"]
-    hints = ["Forward: split the weights into their blocks once, before the loop. The output gate comes last: it may need "
+    hints = ["Forward: split the weights into their blocks once, before the loop. The output gate comes last: it may "
+             "need "
              "the new cell.",
-             r"Backward: carry two arrays from step to step, $\mathrm{d}h$ and $\mathrm{d}c$. Everything that reads $c_t$ "
+             r"Backward: carry two arrays from step to step, $\mathrm{d}h$ and $\mathrm{d}c$. Everything that reads "
+             r"$c_t$ "
              r"adds to $\mathrm{d}c$: the next step, the way out through $\psi$, and every peephole that sees it.",
              "The cell before has its own sum: $f_t$ times what reached $c_t$"
              + (", and one term for each peephole that sees $c_{t-1}$." if variant["peephole"] != "none" else ".")]
     if variant["coupling"] != "none":
         kept, made = ("f", "i") if variant["coupling"] == "i = 1 - f" else ("i", "f")
-        hints.append(f"${made}_t = 1 - {kept}_t$ has no weights: what arrives at ${made}_t$ arrives at ${kept}_t$ with the "
+        hints.append(f"${made}_t = 1 - {kept}_t$ has no weights: what arrives at ${made}_t$ arrives at ${kept}_t$ "
+                     f"with the "
                      "other sign, on top of what is there.")
     if variant["peephole"] != "none":
         gradients.append("d_weight_peephole")
     listed = ", ".join(f'"{name}"' for name in gradients)
     return statement.build(ASSIGNMENT, variant, [
-        ("equations", text), ("shapes", "## Names and shapes\n\n" + statement.table(["name", "shape", "what it is"], rows)),
+        ("equations", text),
+        ("shapes", "## Names and shapes\n\n" + statement.table(["name", "shape", "what it is"], rows)),
         ("by-hand", statement.hand_case(TASK, variant, hand(variant), ["i", "f", "g", "o", "c", "h"])),
         ("forward", FUNCTIONS["forward"], """Run the cell over a batch of sequences.
 
@@ -214,16 +221,19 @@ Returns:
 
 def _written(variant):
     coupled = variant["coupling"] != "none"
-    part = (f"Here {variant['coupling'].replace(' - ', ' − ')}. What can a cell with two free gates do that this one cannot?"
+    part = (f"Here {variant['coupling'].replace(' - ', ' − ')}. What can a cell with two free gates do that this one "
+            f"cannot?"
             if coupled else "What could this cell no longer do if i were 1 − f?")
     question = rf"""## In your own words
 
-At most 200 words and a formula or two. (a) Write $\partial c_t / \partial c_{{t-1}}$ as the direct path plus the rest, and name every
-path of the rest **in this cell**. (b) {part} (c) A forget gate of 0.99 in every step: what is left of a gradient along the
-direct path after 100 steps, and after 500?"""
+At most 200 words and a formula or two. (a) Write $\partial c_t / \partial c_{{t-1}}$ as the direct path plus the rest,
+and name every path of the rest **in this cell**. (b) {part} (c) A forget gate of 0.99 in every step: what is left of a
+gradient along the direct path after 100 steps, and after 500?"""
     peephole = {"none": "only through h_{t-1} into the gates and the candidate",
-                "previous": "through h_{t-1} into gates and candidate, and through the peepholes that read c_{t-1}, o's too",
-                "mixed": "through h_{t-1} into gates and candidate, and through the peepholes of the gates other than o"}
+                "previous": "through h_{t-1} into gates and candidate, and through the peepholes that read c_{t-1}, "
+                            "o's too",
+                "mixed":
+                "through h_{t-1} into gates and candidate, and through the peepholes of the gates other than o"}
     rubric = f"""- 2: the direct path is diag(f_t).
 - 3: the rest: {peephole[variant["peephole"]]}.
 - 2: with coupling the cell cannot keep everything *and* add (count, accumulate), nor forget without writing.

@@ -156,8 +156,9 @@ y_t &= V {seen} + c
 \end{{aligned}}
 $$
 
-with $\varphi(u) = {reference.LATEX[variant["activation"]].format("u")}$, entry by entry{leak}. A mean is over the $H$ units of one
-sequence at one step. Vectors are columns in the equations and rows in the arrays: one step of `h` has the shape `(B, H)`."""
+with $\varphi(u) = {reference.LATEX[variant["activation"]].format("u")}$, entry by entry{leak}. A mean is over the $H$
+units of one sequence at one step. Vectors are columns in the equations and rows in the arrays: one step of `h` has the
+shape `(B, H)`."""
     rows = [["`x`", "`(T, B, D)`", "the inputs of T steps, B sequences"],
             ["`h0`", "`(B, H)`", "the state before the first step"], ["`weights['weight_ih']`", "`(H, D)`", "$W$"],
             ["`weights['weight_hh']`", "`(H, H)`", "$U$"], ["`weights['bias']`", "`(H,)`", "$b$"],
@@ -167,23 +168,28 @@ sequence at one step. Vectors are columns in the equations and rows in the array
     rows += [["`h`, `a`, `u`, `s`", "`(T, B, H)`", "as in the equations, of every step"],
              ["`y`", "`(T, B, O)`", "what is read out at every step"],
              ["`d_h`, `d_y`", "as `h` and `y`", "what arrives at every step from outside"]]
-    before = {"none": "", "0.3": " Part of it leaks by, times 0.7.", "learned": r" Part of it leaks by, times $1 - \lambda$."}
+    before = {"none": "", "0.3": " Part of it leaks by, times 0.7.", "learned": r" Part of it leaks by, times $1 - "
+                                                                                r"\lambda$."}
     norm = {"none": "With no normalisation, what arrives at $u_t$ arrives at $a_t$.",
             "centred": "Taking a mean away is its own adjoint: take the mean of what arrives away, too.",
-            "rms": r"Through the normalisation: write $u = a / r$; $r$ depends on *every* entry of $a$, so $\mathrm{d}a$ is "
+            "rms": r"Through the normalisation: write $u = a / r$; $r$ depends on *every* entry of $a$, so "
+                   r"$\mathrm{d}a$ is "
                    r"$(\mathrm{d}u - u \operatorname{mean}(u \odot \mathrm{d}u)) / r$. Check it on paper."}
     hints = ["Forward: all but the line with $U$ could be done for every step at once; a plain loop is fine.",
-             r"Backward: walk from the last step to the first with one array, $\mathrm{d}h$, that collects *all* uses of "
+             r"Backward: walk from the last step to the first with one array, $\mathrm{d}h$, that collects *all* uses "
+             r"of "
              f"$h_t$: `d_h[t]`, the readout, and step t + 1.{before[variant['leak']]}",
              norm[variant["normalise"]]]
     if variant["readout"] != "current":
-        hints.append("The readout of step t sees two states: part of `d_y[t]` belongs to $h_{t-1}$, and at the first step "
+        hints.append("The readout of step t sees two states: part of `d_y[t]` belongs to $h_{t-1}$, and at the first "
+                     "step "
                      "to $h_0$.")
     gradients = ["d_x", "d_h0", "d_weight_ih", "d_weight_hh", "d_bias", "d_weight_out", "d_bias_out"]
     gradients += ["d_leak"] if variant["leak"] == "learned" else []
     listed = ", ".join(f'"{name}"' for name in gradients)
     return statement.build(ASSIGNMENT, variant, [
-        ("equations", text), ("shapes", "## Names and shapes\n\n" + statement.table(["name", "shape", "what it is"], rows)),
+        ("equations", text),
+        ("shapes", "## Names and shapes\n\n" + statement.table(["name", "shape", "what it is"], rows)),
         ("by-hand", statement.hand_case(TASK, variant, hand(variant), ["a", "u", "s", "h", "y"])),
         ("forward", FUNCTIONS["forward"], """Run the network over a batch of sequences.
 
@@ -209,15 +215,18 @@ def _written(variant):
              "learned": rf"\operatorname{{diag}}(1 - \lambda) + \operatorname{{diag}}(\lambda)\, {jacobian}{core}"}
     question = r"""## In your own words
 
-At most 200 words and a formula or two. (a) Write the Jacobian $\partial h_t / \partial h_{t-1}$ of this network as a product (or sum) of
-matrices. (b) Give a condition on these matrices that is *sufficient* for gradients to vanish over many steps, and say whether
-it is necessary. (c) Name one reason why a network with this nonlinearity may lose its gradient although the norm of U is
-above 1."""
+At most 200 words and a formula or two. (a) Write the Jacobian $\partial h_t / \partial h_{t-1}$ of this network as a
+product (or sum) of matrices. (b) Give a condition on these matrices that is *sufficient* for gradients to vanish over
+many steps, and say whether it is necessary. (c) Name one reason why a network with this nonlinearity may lose its
+gradient although the norm of U is above 1."""
     slow = ("no: as there is no leak, the product alone decides, but a norm above 1 need not make it grow"
-            if variant["leak"] == "none" else "no, and the leaked identity keeps the Jacobian's norm near or above what leaks by")
-    rubric = f"""- 4: $ {whole[variant["leak"]]} $ with $N_t = \\partial u_t / \\partial a_t$ (here: {variant["normalise"]}).
+            if variant["leak"] == "none" else "no, and the leaked identity keeps the Jacobian's norm near or above "
+                                              "what leaks by")
+    rubric = f"""- 4: $ {whole[variant["leak"]]} $ with $N_t = \\partial u_t / \\partial a_t$ (here:
+  {variant["normalise"]}).
 - 3: sufficient: the norm of that Jacobian stays below a constant below 1 at every step; necessary: {slow}.
-- 2: saturation: the derivative of {variant["activation"]} falls to 0 for large entries, whatever U is (or non-normal U).
+- 2: saturation: the derivative of {variant["activation"]} falls to 0 for large entries, whatever U is (or non-normal
+  U).
 - 1: said precisely, in the words of this variant and not of another."""
     return question, rubric, 10
 
@@ -232,6 +241,7 @@ def backward(cache, weights, d_h, d_y):
 """
 
 ASSIGNMENT = Assignment(
-    name="rnn", title="A recurrent network, forward and backward", chapter="rnn", minutes=120, difficulty="introductory",
+    name="rnn", title="A recurrent network, forward and backward", chapter="rnn", minutes=120, difficulty=
+    "introductory",
     axes=AXES, specimen=SPECIMEN, functions=FUNCTIONS, statement=_statement, rows=ROWS, written=_written,
     reference=lambda variant: reference.paste(variant, (reference.activate, equations), TEXT))

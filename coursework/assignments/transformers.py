@@ -80,7 +80,8 @@ def draw(rng, variant, B, T, h, N):
     width = h * N
     weights = {name: rng.standard_normal((width, width)) / width**0.5
                for name in ("weight_q", "weight_k", "weight_v", "weight_out")}
-    return {"x": rng.standard_normal((B, T, width)), "weights": weights | {"gain": rng.uniform(0.5, 2, width)}, "heads": h}
+    weights["gain"] = rng.uniform(0.5, 2, width)
+    return {"x": rng.standard_normal((B, T, width)), "weights": weights, "heads": h}
 
 
 def draw_step(rng, variant, B, T, h, N):
@@ -159,7 +160,8 @@ ROWS = (
              prepare=checks.large),
     _forward("float32", 3, "`float32` in: accepted, and right to `float32`'s precision.", ["y"], cases=2,
              prepare=checks.float32),
-    checks.forward_row(STEP, "cached-step", 12, "One more token after a cache: output, keys and values as for the whole.",
+    checks.forward_row(STEP, "cached-step", 12, "One more token after a cache: output, keys and values as for the "
+                                                "whole.",
                        ["y", "keys", "values"], cases=LONG),
     checks.forward_row(STEP, "cache-edges", 4, "An empty cache, a cache of one token, one sequence: all of them right.",
                        ["y", "keys", "values"], cases=[{"T": 1}, {"T": 2}, {"T": 7, "B": 1}], together=True),
@@ -179,7 +181,8 @@ FUNCTIONS = {
 def _statement(variant):
     norm = (r"\frac{a - \operatorname{mean}(a)}{\sqrt{\operatorname{var}(a) + 10^{-5}}}" if variant["norm"] == "layer"
             else r"\frac{a}{\sqrt{\operatorname{mean}(a \odot a) + 10^{-5}}}")
-    n, y = (r"\operatorname{norm}(x_t)", "z_t") if variant["place"] == "before" else ("x_t", r"\operatorname{norm}(z_t)")
+    n, y = (r"\operatorname{norm}(x_t)", "z_t") if variant["place"] == "before" else ("x_t",
+    r"\operatorname{norm}(z_t)")
     heads = {"as they are": ("W_q n_t", "W_k n_t", ""),
              "unit": (r"\nu(W_q n_t)", r"\nu(W_k n_t)",
                       r" $\nu$ acts on each head's $N$ entries: $\nu(a) = a / \sqrt{\sum_i a_i^2 + 10^{-6}}$."),
@@ -206,27 +209,34 @@ z_t &= x_t + W_o m_t, \qquad y_t = {y}
 \end{{aligned}}
 $$
 
-with $\operatorname{{norm}}(a) = {norm} \odot g$ over the width of one token, and weights of 0 outside of the window: a query
-sees {width}.{nu} Head $j$ owns the entries $(j - 1) N, \dots, j N - 1$ of $q$, $k$, $v$ and $m$, counted from 0."""
+with $\operatorname{{norm}}(a) = {norm} \odot g$ over the width of one token, and weights of 0 outside of the window: a
+query sees {width}.{nu} Head $j$ owns the entries $(j - 1) N, \dots, j N - 1$ of $q$, $k$, $v$ and $m$, counted from
+0."""
     rows = [["`x`", "`(B, T, h·N)`", "T tokens of B sequences"], ["`heads`", "`int`", "$h$"],
             ["`weights['weight_q']`, `['weight_k']`, `['weight_v']`, `['weight_out']`", "`(h·N, h·N)`",
              "$W_q$, $W_k$, $W_v$, $W_o$"], ["`weights['gain']`", "`(h·N,)`", "$g$"],
             ["`q`, `k`, `v`", "`(B, h, T, N)`", "as they enter the product" if nu == "" else r"after $\nu$"],
             ["`alignment`", "`(B, h, T, T)`", "$p$: a row a query"],
             ["`n`, `mixed`, `z`, `y`", "`(B, T, h·N)`", "$n$, $m$ with the heads side by side, $z$ and $y$"]]
-    normed = (r"Through a norm $u = (a - \bar a) / r$: $\mathrm{d}a = (\mathrm{d}u - \operatorname{mean}(\mathrm{d}u) - "
+    normed = (r"Through a norm $u = (a - \bar a) / r$: $\mathrm{d}a = (\mathrm{d}u - \operatorname{mean}(\mathrm{d}u) "
+              r"- "
               r"u \operatorname{mean}(u \odot \mathrm{d}u)) / r$." if variant["norm"] == "layer" else
-              r"Through a norm $u = a / r$: $\mathrm{d}a = (\mathrm{d}u - u \operatorname{mean}(u \odot \mathrm{d}u)) / r$.")
-    hints = ["Forward: `reshape` to (B, T, h, N), then swap two axes; the way back is the same in reverse. Build the T × T "
+              r"Through a norm $u = a / r$: $\mathrm{d}a = (\mathrm{d}u - u \operatorname{mean}(u \odot \mathrm{d}u)) "
+              r"/ r$.")
+    hints = ["Forward: `reshape` to (B, T, h, N), then swap two axes; the way back is the same in reverse. Build the "
+             "T × T "
              "distances once, for all heads.",
              "A step is the last row of the whole: one query, at position S - 1 of S keys.",
-             "The residual is a second way: what arrives at $z_t$ arrives at $x_t$ as it is, and once more through attention.",
+             "The residual is a second way: what arrives at $z_t$ arrives at $x_t$ as it is, and once more through "
+             "attention.",
              normed]
     if variant["heads"] != "as they are":
-        hints.append(r"`cache['q']` is what $\nu$ returned. What it was given is one product away: recompute it, for its "
+        hints.append(r"`cache['q']` is what $\nu$ returned. What it was given is one product away: recompute it, for "
+                     r"its "
                      "length.")
     return statement.build(ASSIGNMENT, variant, [
-        ("equations", text), ("shapes", "## Names and shapes\n\n" + statement.table(["name", "shape", "what it is"], rows)),
+        ("equations", text),
+        ("shapes", "## Names and shapes\n\n" + statement.table(["name", "shape", "what it is"], rows)),
         ("by-hand", statement.hand_case(TASK, variant, hand(variant), ["q", "k", "alignment", "y"])),
         ("forward", FUNCTIONS["forward"], """Run the block over whole sequences.
 
@@ -241,8 +251,10 @@ Args:
 
 Returns:
     dict with "d_x", "d_weight_q", "d_weight_k", "d_weight_v", "d_weight_out" and "d_gain"."""),
-        ("cache", "## One token at a time\n\n`step` gets one more token, `x_t` `(B, h·N)`, and the keys and values of all tokens "
-                  "before it, `(B, h, S - 1, N)` each, as `forward` computes them; there may be none. It returns what `forward` would "
+        ("cache", "## One token at a time\n\n`step` gets one more token, `x_t` `(B, h·N)`, and the keys and values of "
+                  "all tokens "
+                  "before it, `(B, h, S - 1, N)` each, as `forward` computes them; there may be none. It returns what "
+                  "`forward` would "
                   "for the last of S tokens, without computing the others again."),
         ("step", FUNCTIONS["step"], """Run the block for one more token.
 
@@ -254,14 +266,15 @@ Returns:
 def _written(variant):
     question = rf"""## In your own words
 
-At most 200 words and a formula or two. (a) Generating one token after the other with `step`: how do the cost of a token and
-the size of the cache grow with the number of tokens in **this** block (window: {variant["window"]}), and what could be thrown away?
-(b) The penalty here is **{variant["penalty"]}** in the distance. What does it do to a token very far away, compared with one at
-distance 1? (c) The normalisation stands **{variant["place"]}** the attention. What arrives at $x_t$ of a gradient at $y_t$, if
-attention passes back nothing?"""
+At most 200 words and a formula or two. (a) Generating one token after the other with `step`: how do the cost of a
+token and the size of the cache grow with the number of tokens in **this** block (window: {variant["window"]}), and
+what could be thrown away? (b) The penalty here is **{variant["penalty"]}** in the distance. What does it do to a token
+very far away, compared with one at distance 1? (c) The normalisation stands **{variant["place"]}** the attention. What
+arrives at $x_t$ of a gradient at $y_t$, if attention passes back nothing?"""
     cost = ("the cost of a token and the cache grow linearly with the tokens so far; nothing can be thrown away"
             if variant["window"] == "none" else
-            f"only the last {variant['window']} keys are ever read: cost and cache are constant, older keys and values can go")
+            f"only the last {variant['window']} keys are ever read: cost and cache are constant, older keys and "
+            f"values can go")
     far = {"linear": "its weight falls exponentially with the distance: hardly anything is left",
            "root": "its weight falls like exp(-c sqrt(d)): slower than exponentially, but to 0",
            "saturating": "the penalty never exceeds its slope: a far token loses little more than one at distance 1"}

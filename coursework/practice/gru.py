@@ -1,4 +1,4 @@
-"""Solution of the practice variant: reset before the matrix, z writes, softsign candidate, rows in the order z, r, n."""
+"""Solution of the practice variant: reset before the matrix, z writes, softsign candidate, rows in the order zrn."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Solution of the practice variant: roots of distances, a window of 3, products over N, a layer norm after attention."""
+"""Solution of the practice variant: roots of distances, a window of 3, products over N, a layer norm afterwards."""
 
 import numpy as np
 
@@ -41,7 +41,8 @@ def forward(x, weights, heads):
     q, k, v = (split(x @ weights[name].T, heads) for name in ("weight_q", "weight_k", "weight_v"))
     alignment, mixed = attend(q, k, v)
     z = x + mixed @ weights["weight_out"].T
-    return {"q": q, "k": k, "v": v, "alignment": alignment, "mixed": mixed, "z": z, "y": centred(z)[0] * weights["gain"]}
+    y = centred(z)[0] * weights["gain"]
+    return {"q": q, "k": k, "v": v, "alignment": alignment, "mixed": mixed, "z": z, "y": y}
 
 
 def backward(cache, weights, heads, d_y):

@@ -125,9 +125,10 @@ def test_the_statement_is_a_notebook_that_earns_nothing_as_it_is(name):
         assert "assert" not in source
         for signature in it.functions.values():
             assert f"def {signature}:" in source
-        marks = graded(name, variant, Direct(defined(source)))
-        assert points(name, marks) == 0
-        assert all("NotImplementedError" in message for _, message in marks.values())
+        if variant in drawn(name)[:2]:
+            marks = graded(name, variant, Direct(defined(source)))
+            assert points(name, marks) == 0
+            assert all("NotImplementedError" in message for _, message in marks.values())
         text = "\n".join(cell.source for cell in cells)
         assert text.count("<details>") == text.count("</details>") >= 2
         assert "{" not in "".join(line for line in text.splitlines() if line.startswith("|") and "$" not in line)
@@ -164,47 +165,31 @@ def test_zeros_and_ones_of_the_right_shapes_earn_nothing(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_solution_of_a_neighbouring_variant_loses_points(name):
+def test_the_solution_of_a_neighbouring_variant_loses_points_and_is_named(name):
     it = assignment(name)
-    for variant in (it.specimen, drawn(name)[1]):
-        for axis, other in variants.neighbours(it.axes, variant):
-            marks = graded(name, dict(variant), Direct(defined(it.reference(other))))
-            assert points(name, marks) <= 0.95 * full(name), (axis, other[axis])
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_neighbouring_variant_is_named_in_the_message(name):
-    it = assignment(name)
-    found, asked = 0, 0
-    for _axis, other in variants.neighbours(it.axes, it.specimen):
+    named, asked = 0, 0
+    for axis, other in variants.neighbours(it.axes, it.specimen):
         marks = graded(name, dict(it.specimen), Direct(defined(it.reference(other))))
+        assert points(name, marks) <= 0.95 * full(name), (axis, other[axis])
         asked += not any("raised" in message for _, message in marks.values())      # for want of a weight of its own
-        found += any("It looks like this" in message for _, message in marks.values())
-    assert found >= 0.7 * asked
+        named += any("It looks like this" in message for _, message in marks.values())
+    assert named >= 0.7 * asked
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_hand_made_bugs_lose_points_and_only_in_their_own_rows(name):
-    bugs, source = mutants(name), solution(name)
-    assert len(bugs) >= 20
-    rows = {row.name for row in assignment(name).rows}
-    survived = []
-    for old, new, own in bugs:
-        assert source.count(old) == 1, f"{old!r} is in the practice solution {source.count(old)} times"
-        assert own <= rows, own - rows
-        marks = graded(name, dict(assignment(name).specimen), Direct(defined(source.replace(old, new))))
-        lost = {row for row, (earned, _) in marks.items() if earned < 1}
-        assert lost <= own, (new, lost - own, marks)
-        if not lost:
-            survived.append(new)
-    assert len(survived) <= 0.05 * len(bugs), survived
+def test_the_solution_of_one_term_is_none_of_the_next(name):
+    it = assignment(name)
+    for this, last in zip(drawn(name)[2:5], drawn(name)[1:4]):
+        if this != last:
+            marks = graded(name, this, Direct(defined(it.reference(last))))
+            assert points(name, marks) <= 0.95 * full(name), (this, last)
 
 
 class Spy:
     """Passes every call on, and remembers the numbers that went in."""
 
     def __init__(self, inner):
-        self.inner, self.seen = inner, set()
+        self.inner, self.seen = inner, []
 
     def call(self, function, /, **arguments):
         def remember(value):
@@ -212,23 +197,44 @@ class Spy:
                 for entry in value.values():
                     remember(entry)
             elif isinstance(value, np.ndarray) and value.dtype.kind == "f":
-                self.seen.update(f"{abs(v):.4g}" for v in value.ravel())
+                self.seen.append(np.abs(value).ravel())
 
         remember(arguments)
         return self.inner.call(function, **arguments)
 
+    def gave_away(self, message):
+        """Whether a number in the message, to its digits, is one that went in."""
+        seen = np.concatenate(self.seen)
+        return [number for number in re.findall(r"\d+\.\d\d+", message)
+                if (np.abs(seen - float(number)) <= 0.5 * 10.0 ** -len(number.split(".")[1])).any()]
+
 
 @pytest.mark.parametrize("name", NAMES)
-def test_messages_hold_no_hidden_value(name):
-    for old, new, _ in mutants(name):
-        student = Spy(Direct(defined(solution(name).replace(old, new))))
+def test_hand_made_bugs_lose_points_only_in_their_own_rows_and_are_told_no_hidden_value(name):
+    bugs, source = mutants(name), solution(name)
+    assert len(bugs) >= 20
+    rows = {row.name for row in assignment(name).rows}
+    survived = []
+    for old, new, own in bugs:
+        assert source.count(old) == 1, f"{old!r} is in the practice solution {source.count(old)} times"
+        assert own <= rows, own - rows
+        student = Spy(Direct(defined(source.replace(old, new))))
         marks = graded(name, dict(assignment(name).specimen), student)
-        hidden = {text for text in student.seen if len(text.replace(".", "").lstrip("0")) >= 3}
-        assert hidden
+        lost = {row for row, (earned, _) in marks.items() if earned < 1}
+        assert lost <= own, (new, lost - own, marks)
+        if not lost:
+            survived.append(new)
         for _, message in marks.values():
             assert len(message) < 600
-            shown = {f"{float(number):.4g}" for number in re.findall(r"\d+\.\d\d+", message)}
-            assert not shown & hidden, message
+            assert not student.gave_away(message), message
+    assert len(survived) <= 0.05 * len(bugs), survived
+
+
+def test_the_spy_would_see_a_value():
+    student = Spy(Direct({"forward": lambda x: {"y": x}}))
+    student.call("forward", x=np.array([0.123456, -4.5678]))
+    assert student.gave_away("is 4.57, expected 1.00") == ["4.57"]
+    assert not student.gave_away("of 3.21")
 
 
 class Styled:
@@ -329,4 +335,4 @@ def test_differences_of_forward_are_no_gradients(name):
     rows = [row for row in assignment(name).rows if row.name.startswith("backward")]
     earned = sum(row.points * marks[row.name][0] for row in rows)
     # What the output is linear in has no error of differences, so its row may be earned: values, the readout.
-    assert earned <= 0.4 * sum(row.points for row in rows), {row.name: marks[row.name] for row in rows}
+    assert earned <= 0.5 * sum(row.points for row in rows), {row.name: marks[row.name] for row in rows}

@@ -12,7 +12,8 @@ ALL = INPUTS | FIRST | W | U | BIASES
 MUTANTS = [
     # forward
     ("    W_z, W_r, W_n = np.split(weights[\"weight_ih\"], 3)\n"
-     "    U_z, U_r, U_n = np.split(weights[\"weight_hh\"], 3)\n    b_z", "    W_r, W_z, W_n = np.split(weights[\"weight_ih\"], 3)\n"
+     "    U_z, U_r, U_n = np.split(weights[\"weight_hh\"], 3)\n    b_z", "    W_r, W_z, W_n = "
+                                                                         "np.split(weights[\"weight_ih\"], 3)\n"
      "    U_r, U_z, U_n = np.split(weights[\"weight_hh\"], 3)\n    b_z", GATES | CANDIDATE),
     ("b_z, b_r, b_n = np.split(weights[\"bias_ih\"]",
      "b_r, b_z, b_n = np.split(weights[\"bias_ih\"]", GATES | CANDIDATE),

@@ -12,7 +12,8 @@ MUTANTS = [
     ("reshape(B, T, heads, width // heads).swapaxes(1, 2)", "reshape(B, heads, T, width // heads)",
      WEIGHTS | {"queries-and-keys"} | INPUTS | PROJECTIONS),
     ("reshape(B, T, heads, width // heads).swapaxes(1, 2)",
-     "reshape(B, T, width // heads, heads).transpose(0, 3, 1, 2)", WEIGHTS | {"queries-and-keys"} | INPUTS | PROJECTIONS),
+     "reshape(B, T, width // heads, heads).transpose(0, 3, 1, 2)",
+     WEIGHTS | {"queries-and-keys"} | INPUTS | PROJECTIONS),
     ("a.swapaxes(1, 2).reshape(B, T, heads * N)", "a.reshape(B, T, heads * N)", OUTPUT | INPUTS | PROJECTIONS),
     ("np.arange(S - T, S)[:, None]", "np.arange(T)[:, None]", STEP),
     ("2.0 ** -np.arange(1, heads + 1)", "2.0 ** -np.arange(heads)", WEIGHTS),
@@ -37,8 +38,9 @@ MUTANTS = [
     # forward
     ("    z = x + mixed @ weights", "    z = mixed @ weights", WHOLE),
     ("    z = x + mixed @ weights[\"weight_out\"].T", "    z = x + mixed @ weights[\"weight_out\"]", WHOLE),
-    ("centred(z)[0] * weights[\"gain\"]}", "centred(z)[0]}", WHOLE),
-    ("    alignment, mixed = attend(q, k, v)\n", "    assert x.dtype == np.float64\n    alignment, mixed = attend(q, k, v)\n",
+    ("y = centred(z)[0] * weights[\"gain\"]", "y = centred(z)[0]", WHOLE),
+    ("    alignment, mixed = attend(q, k, v)\n", "    assert x.dtype == np.float64\n    alignment, mixed = attend(q, "
+                                                 "k, v)\n",
      {"float32"}),
     ("    alignment, mixed = attend(q, k, v)\n", "    alignment, mixed = attend(k, q, v)\n", WHOLE | {"alignment"}),
     # step
