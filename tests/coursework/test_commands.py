@@ -155,7 +155,7 @@ def test_the_guide_says_what_an_assignment_is_worth_and_how_long_it_takes(name):
 @pytest.mark.parametrize("name", PRACTICE)
 def test_practice_notebooks_are_what_the_command_writes(name):
     path = practice.FOLDER / f"{name}.ipynb"
-    assert path.read_text(encoding="utf-8") == nbformat.writes(practice.notebook(name)) + "\n"
+    assert path.read_text(encoding="utf-8") == nbformat.writes(practice.notebook(name)) + "\n", "run: make practice"
 
 
 @pytest.mark.parametrize("name", PRACTICE)
