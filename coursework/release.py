@@ -42,11 +42,12 @@ def release(course, assignment, site=SITE):
 
     Raises:
         Refused: the reference loses points, a blank notebook earns some, something leaks, or nbgrader objects. Then
-            there is no release notebook.
+            there is no release notebook but an earlier one.
     """
     course.create()
     variant = course.variant(assignment)
     released = course.notebook("release", assignment.name)
+    before = released.read_bytes() if released.exists() else None
     try:
         blank = as_notebook(assignment.statement(variant))
         prove(assignment, variant, course.seed(assignment))
@@ -60,6 +61,8 @@ def release(course, assignment, site=SITE):
                 + "\nRemove it from there (for the site: `make clean book`), then release again.")
     except Refused:
         shutil.rmtree(released.parent, ignore_errors=True)
+        if before is not None:                          # students have it, and it is what their work is compared with
+            write(released, before)
         raise
     course.remember_release(assignment, variant)
     return released

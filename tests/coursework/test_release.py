@@ -149,12 +149,16 @@ def test_secret_seed_rubric_and_markers_are_found(course, prints, tmp_path):
 
 # The whole, through the sandbox
 
-def test_a_solvable_assignment_is_released_and_again_gives_the_same_bytes(sandboxed, tmp_path):
+def test_a_solvable_assignment_is_released_and_again_gives_the_same_bytes(sandboxed, tmp_path, refuses):
     course = Course("autumn-2027", tmp_path / "course")
     path = release.release(course, ASSIGNMENT, site=tmp_path / "no site")
     first = path.read_bytes()
     assert course.released() == {"gru": course.variant(ASSIGNMENT)}
     assert release.release(course, ASSIGNMENT, site=tmp_path / "no site").read_bytes() == first
+    write(tmp_path / "site/leak.txt", course.secret)
+    with refuses(Refused, "the term's secret"):
+        release.release(course, ASSIGNMENT, site=tmp_path / "site")
+    assert path.read_bytes() == first                     # what students have is still what they are graded by
 
 
 def test_an_assignment_whose_reference_loses_points_is_not_released(sandboxed, tmp_path, refuses):
