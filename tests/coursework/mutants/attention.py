@@ -15,8 +15,6 @@ MUTANTS = [
     ("np.where(mask[:, None], -np.inf, scores)", "np.where(mask[:, None], scores, -np.inf)", ALIGNMENT),
     ("np.where(mask[:, None], -np.inf, scores)", "scores", ALIGNMENT),
     ("np.where(mask[:, None], -np.inf, scores)", "np.where(mask[:, None], 0, scores)", ALIGNMENT),
-    ("np.where(mask[:, None], -np.inf, scores)", "np.where(mask[:, None], -1e2, scores)", {"stability", "padding"}),
-    ("peak = np.maximum(logits.max(-1, keepdims=True), 0)", "peak = logits.max(-1, keepdims=True)", {"stability"}),
     ("peak = np.maximum(logits.max(-1, keepdims=True), 0)", "peak = 0 * logits.max(-1, keepdims=True)", {"stability"}),
     ("(np.exp(-peak) + shares", "(1 + shares", ALIGNMENT),
     ("(np.exp(-peak) + shares.sum(-1, keepdims=True))", "shares.sum(-1, keepdims=True)", ALIGNMENT),
