@@ -55,7 +55,7 @@ def parser():
         one.set_defaults(command=function)
         if term:
             one.add_argument("--term", required=True, help="its name, such as autumn-2027")
-            one.add_argument("--course", type=Path, help="the course folder (../course-TERM)")
+            one.add_argument("--course", type=path, help="the course folder (../course-TERM)")
         return one
 
     one = command(release, "write the notebooks of a term, or refuse where one is unsolvable or leaks")
@@ -63,13 +63,13 @@ def parser():
 
     one = command(collect, "take in submissions: a folder, or the zip of all of them from Canvas or Moodle")
     one.add_argument("name", metavar="ASSIGNMENT")
-    one.add_argument("submissions", type=Path)
-    one.add_argument("--roster", type=Path, help="CSV of the class, so that who is missing is named; remembered")
+    one.add_argument("submissions", type=path)
+    one.add_argument("--roster", type=path, help="CSV of the class, so that who is missing is named; remembered")
 
     one = command(grade, "grade what is collected, in the sandbox, into the gradebook; a stopped run goes on")
     one.add_argument("name", metavar="ASSIGNMENT")
-    one.add_argument("submissions", type=Path, nargs="?", help="collect these first")
-    one.add_argument("--roster", type=Path, help="CSV of the class, with SUBMISSIONS")
+    one.add_argument("submissions", type=path, nargs="?", help="collect these first")
+    one.add_argument("--roster", type=path, help="CSV of the class, with SUBMISSIONS")
     one.add_argument("--engine", default="local", help="local, or a Dask scheduler's address (local)")
     one.add_argument("--jobs", type=int, help="processes on this machine (one a core)")
 
@@ -83,6 +83,11 @@ def parser():
     one = command(practice, "write the public practice notebooks into coursework/practice/", term=False)
     one.add_argument("names", nargs="*", metavar="ASSIGNMENT", help=f"of {', '.join(NAMES)} (all)")
     return main
+
+
+def path(text):
+    """A path as it was typed; not every shell knows a ~ behind an equals sign."""
+    return Path(text).expanduser()
 
 
 def release(course, options):
