@@ -4,6 +4,8 @@
 #   TORCH=cpu           PyTorch without CUDA: on Linux it saves gigabytes (make book TORCH=cpu)
 #   PORT=8001           where `make serve` serves
 #   JOBS=2              how many processes share the unit tests (all cores otherwise)
+#   TERM=autumn-2027    whose coursework; COURSE=FOLDER where it lies (../course-TERM otherwise)
+#   ASSIGNMENT=gru      which one; SUBMISSIONS=FOLDER-OR-ZIP, ROSTER=CSV, ENGINE=tcp://HOST:8786 as book/teach.md says
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -20,7 +22,8 @@ PY := .venv/bin/python
 SITE_TOOLS := _build/site-tools
 step = @printf '\033[1m==> %s\033[0m\n' $(1)
 
-.PHONY: help environment book serve test test-unit test-notebooks test-site lint bench experiments notebooks measure lock clean distclean
+.PHONY: help environment book serve test test-unit test-notebooks test-site lint bench experiments notebooks measure \
+    release grade feedback export practice lock clean distclean
 
 help: ## list the targets (this)
 	@echo "Unrolled: sequence models derived, built and measured."
@@ -87,6 +90,30 @@ notebooks: environment ## run every notebook and write it back in its normal for
 measure: environment ## measure each chapter's time and memory on one core, and record them
 	$(call step,"Measuring the chapters")
 	@$(PY) tools/notebooks.py measure book/*.ipynb
+
+# Coursework. TERM is also what a shell calls its terminal: only the one on make's command line counts.
+ifeq ($(origin TERM),command line)
+COURSEWORK = $(PY) -m coursework $(1) --term $(TERM) $(if $(COURSE),--course "$(COURSE)")
+else
+COURSEWORK = echo "Which term? For instance: make $@ TERM=autumn-2027" >&2; exit 2;
+endif
+named = $(if $(ASSIGNMENT),$(ASSIGNMENT),$(error Which assignment? For instance: make $@ TERM=autumn-2027 ASSIGNMENT=gru))
+
+release: environment ## write a term's assignments, or refuse: make release TERM=autumn-2027
+	@$(call COURSEWORK,release) $(ASSIGNMENT)
+
+grade: environment ## grade a folder or an LMS's zip: make grade TERM=… ASSIGNMENT=gru SUBMISSIONS=gru.zip
+	@$(call COURSEWORK,grade) $(named) $(if $(SUBMISSIONS),"$(SUBMISSIONS)") $(if $(ROSTER),--roster "$(ROSTER)") \
+	    $(if $(ENGINE),--engine $(ENGINE))
+
+feedback: environment ## write what each student gets back: make feedback TERM=… ASSIGNMENT=gru
+	@$(call COURSEWORK,feedback) $(named)
+
+export: environment ## write grades for Canvas, Moodle and Gradescope: make export TERM=… ASSIGNMENT=gru
+	@$(call COURSEWORK,export) $(named)
+
+practice: environment ## write the public practice notebooks again
+	@$(PY) -m coursework practice
 
 lock: environment ## compile requirements.in into requirements.txt
 	$(call step,"Compiling the pins")

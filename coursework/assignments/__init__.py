@@ -1,0 +1,1 @@
+"""The graded assignments, by name: each module has one `ASSIGNMENT`."""
