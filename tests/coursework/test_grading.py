@@ -1,6 +1,7 @@
 """One submission and many: statuses, seeds, journals, kills, engines."""
 
 import dataclasses
+import inspect
 import json
 import os
 import signal
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from coursework import grading, notebook, sandbox
+from coursework import grading, notebook, sandbox, tape
 from coursework.assignment import Lost, Row
 from distributed import LocalCluster
 
@@ -239,6 +240,14 @@ def test_a_notebook_that_changes_while_it_waits_is_an_error(grade_all, everybody
     monkeypatch.setattr(grading, "_look", changing)
     with pytest.raises(grading.GradingError, match="ann.ipynb has changed"):
         grade_all()
+
+
+def test_the_courses_own_differentiator_is_named_where_it_is_handed_in(graded, tiny):
+    pasted = "\n".join(line.rstrip() + "  " for line in inspect.getsource(tape).splitlines())
+    assert not any("differentiator" in note for note in graded(tiny.SOLUTION).notes)
+    result = graded(tiny.SOLUTION, pasted)
+    assert any("differentiator" in note for note in result.notes)
+    assert result.earned == result.points                                # a person decides, not the grader
 
 
 def test_results_are_plain_json(graded, tiny):
