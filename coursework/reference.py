@@ -108,7 +108,7 @@ def paste(variant, functions, text):
 
 
 def borrowed(cells):
-    """How many lines of these cells are lines of the tape, spaces apart: the reference could be handed in, it is public.
+    """How many lines of these cells are lines of the tape, spaces apart: anyone can hand our reference in, it is public.
 
     Short lines are not counted, since two people write them alike.
     """
