@@ -108,7 +108,7 @@ def paste(variant, functions, text):
 
 
 def borrowed(cells):
-    """How many lines of these cells are lines of the tape, spaces apart: anyone can hand our reference in, it is public.
+    """How many lines of these cells are lines of the tape, spaces apart: anyone can hand in our own reference.
 
     Short lines are not counted, since two people write them alike.
     """
