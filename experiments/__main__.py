@@ -3,6 +3,7 @@
     python -m experiments long-memory               which model still solves which task at which lag
     python -m experiments tuning                    the learning rates that it uses: which are best
     python -m experiments comparison                RNN, GRU, LSTM and relatives on text and on the sea
+    python -m experiments bottleneck                what attention adds to an encoder-decoder
     python -m experiments long-memory --record      and put the result where the chapters read it
 
 Every finished run is kept at once. Whatever stops an experiment, the same command goes on where it was, and the file it
@@ -16,8 +17,9 @@ from pathlib import Path
 
 from tools.origin import ROOT
 
-from experiments import comparison, long_memory
+from experiments import bottleneck, comparison, long_memory
 from experiments.sweep import Journal, SweepError, sweep, write
+from unrolled.bottleneck import run as run_bottleneck
 from unrolled.comparison import run as run_comparison
 from unrolled.long_memory import run
 
@@ -25,6 +27,7 @@ EXPERIMENTS = {                                 # the runs, what does one of the
     "long-memory": (long_memory.long_memory, run, long_memory.table),
     "tuning": (long_memory.tuning, run, long_memory.tuning_table),
     "comparison": (comparison.comparison, run_comparison, comparison.table),
+    "bottleneck": (bottleneck.bottleneck, run_bottleneck, bottleneck.table),
 }
 RESULTS = ROOT / "experiments/results"
 BUILD = ROOT / "_build/experiments"

@@ -14,6 +14,8 @@ DRAWINGS = {
     "unrolled, 5 steps": lambda: diagrams.unrolled_graph(5),
     "backward": lambda: diagrams.backward_graph(4),
     "task shapes": diagrams.task_shapes,
+    "encoder and decoder": diagrams.encoder_decoder,
+    "encoder and decoder with attention": lambda: diagrams.encoder_decoder(attention=True),
     "LSTM": diagrams.lstm_cell,
     "LSTM of 1997": lambda: diagrams.lstm_cell(forget_gate=False),
     "LSTM with peepholes": lambda: diagrams.lstm_cell(peephole=True),
@@ -44,6 +46,15 @@ def test_the_unrolled_graph_draws_each_step_and_the_folded_cell(steps):
     for t in ["t", *range(1, steps + 1)]:
         assert all(labels.count(f"{letter}{t}") == 1 for letter in "xhy")
     assert labels.count("U") == labels.count("V") == labels.count("W") == steps + 1
+
+
+@pytest.mark.parametrize("attention", [False, True])
+def test_only_attention_reads_every_state_of_the_encoder(attention):
+    svg = parse(diagrams.encoder_decoder(attention))
+    labels = ["".join(node.itertext()) for node in svg.iter(f"{SVG}text")]
+    for letter, steps in {"x": 4, "h": 4, "s": 3}.items():
+        assert all(labels.count(f"{letter}{k}") == 1 for k in range(1, steps + 1))
+    assert [labels.count(f"a2{s}") for s in range(1, 5)] == [int(attention)] * 4
 
 
 def widths(svg):
