@@ -312,7 +312,7 @@ def gru_cell(reset_after=True):
 
 
 def paths(steps=8):
-    """How the first input reaches the last output: along a recurrence, up a convolution's tree, in one step of attention.
+    """How the first input reaches the last output: along a recurrence, up a tree of convolutions, by attention at once.
 
     Args:
         steps: a power of two, so that the tree of a convolution with two taps is full.
@@ -351,7 +351,7 @@ def paths(steps=8):
                     sources = {t, t - 2**row} if rows > 1 else set(range(t + 1))
                     for s in sorted(sources):
                         if s >= 0:
-                            hit = (rows == 1 and s == 0 and t == last) or (rows > 1 and s == 2**row - 1 and t == 2 * s + 1)
+                            hit = t == (2 * s + 1 if rows > 1 else last) and s == 2**row - 1
                             link((x[s], y[row]), (x[t], y[row + 1]), hit)
         for t in range(steps):
             dot(x[t], low, t == 0)
