@@ -1,10 +1,11 @@
-"""`show` and `claim`: what reaches a notebook, what reaches a terminal, and what is refused."""
+"""`show`, `table` and `claim`: what reaches a notebook, what reaches a terminal, and what is refused."""
 
 import functools
 import math
 import sys
 import types
 
+import bs4
 import numpy as np
 import pytest
 
@@ -135,3 +136,29 @@ def test_claim_verdict(terminal, capsys, holds, when, verdict):
 def test_claim_refuses(arguments, error, message):
     with pytest.raises(error, match=message):
         display.claim(*arguments)
+
+
+# table
+
+
+ROWS = [("state < 4 kB", "stream", ["1", "22"]), ("depth", "depth", ["256", "12"])]
+
+
+def test_table_gives_a_notebook_links_and_every_cell(notebook):
+    display.table("Costs", ["", "LSTM", "Transformer"], ROWS)
+    [bundle] = notebook
+    soup = bs4.BeautifulSoup(bundle["text/html"], "html.parser")
+    assert soup.div["aria-label"] == "Costs"
+    assert [(link["href"][1:], link.text) for link in soup.find_all("a")] == [(to, name) for name, to, _ in ROWS]
+    assert [[cell.text for cell in row.find_all("td")] for row in soup.tbody.find_all("tr")] == [row[2] for row in ROWS]
+
+
+def test_table_prints_aligned_columns_in_a_terminal(terminal, capsys):
+    display.table("Costs", ["", "LSTM", "Transformer"], ROWS)
+    head, state, depth = capsys.readouterr().out.splitlines()
+    assert head.index("Transformer") == state.index("22") == depth.index("12")
+
+
+def test_table_refuses_a_row_of_another_length(terminal):
+    with pytest.raises(ValueError, match="row 'depth' must have 1 cells, got 2"):
+        display.table("Costs", ["", "LSTM"], ROWS[1:])

@@ -4,7 +4,7 @@ State flows from left to right, inputs enter from below, outputs leave at the to
 is thicker than the others. Ink is dark on nothing, so that a page can show a drawing on white and, inverted, on black.
 """
 
-from unrolled.plots import BLUE, GATES, VERMILLION
+from unrolled.plots import BLUE, GATES, GREEN, VERMILLION
 
 INK = "#222222"
 PALE = "#5A5A5A"
@@ -130,6 +130,52 @@ def backward_graph(steps=4):
     drawing.text(centre + 30, weight + 5, f" {steps} arrows, one a use", "start", VERMILLION, 14)
     drawing.text(left + gap * 1.5, middle - 16, "U", color=BLUE)
     drawing.text(left + gap * 1.5, middle + 27, " Jacobian", color=VERMILLION, size=11)
+    return drawing.svg()
+
+
+def encoder_decoder(attention=False):
+    """An encoder of four steps and a decoder of three, with one vector between them, or with attention as well.
+
+    Args:
+        attention: draw what the second step of the decoder reads of the encoder's states.
+    """
+    gap, first, last, top, middle, bottom = 74, 40, 4 * 74 + 70, 40, 196, 268
+    high = " with attention" if attention else " with one vector between them"
+    drawing = Drawing(last + 2 * gap + 46, 292, "An encoder and a decoder," + high)
+    for s in range(1, 5):
+        x = first + gap * (s - 1)
+        drawing.box(x, middle, f"h_{s}")
+        drawing.arrow(x, bottom - 14, x, middle + CELL / 2)
+        drawing.text(x, bottom + 4, f"x_{s}")
+        if s < 4:
+            drawing.arrow(x + CELL / 2, middle, x + gap - CELL / 2, middle, BLUE, 2.6)
+    thick = 2.6 if attention else 6
+    drawing.arrow(first + 3 * gap + CELL / 2, middle, last - CELL / 2, middle, BLUE if attention else VERMILLION, thick)
+    drawing.text((first + 3 * gap + last) / 2, middle - 14, "h_S", color=BLUE if attention else VERMILLION)
+    for t in range(1, 4):
+        x = last + gap * (t - 1)
+        drawing.box(x, middle, f"s_{t}", GREEN)
+        drawing.arrow(x, bottom - 14, x, middle + CELL / 2)
+        drawing.text(x, bottom + 4, " end" if t == 1 else f"y_{t - 1}")
+        drawing.arrow(x, middle - CELL / 2, x, top + 14)
+        drawing.text(x, top, f"y_{t}")
+        if t < 3:
+            drawing.arrow(x + CELL / 2, middle, x + gap - CELL / 2, middle, GREEN, 2.6)
+    if attention:
+        meet, beside = 96, last + gap                       # where the states meet, and the step that reads them
+        centre = beside - 48
+        for s, width in zip(range(1, 5), (0.8, 1.2, 4.5, 1.6)):
+            x = first + gap * (s - 1)
+            begin, end = middle - CELL / 2, (centre - SIGN, meet)
+            drawing.path(f"M{x},{begin} C{x},{meet + 8} {x + 60},{meet} {end[0]},{end[1]}", (x, meet), end, VERMILLION,
+                         width)
+            drawing.text(x + 12, begin - 12, f"a_2{s}", "start", VERMILLION, 13)
+        drawing.operation(centre, meet, "+", VERMILLION)
+        drawing.arrow(centre + SIGN, meet, beside, meet, VERMILLION, 2.6)
+        drawing.joint(beside, meet, VERMILLION)
+        drawing.text(centre + 26, meet - 9, "c_2", color=VERMILLION)
+        drawing.bend((beside - 12, middle - CELL / 2), (beside - 12, meet + 44), (centre, meet + 44),
+                     (centre, meet + SIGN), dashed=True)
     return drawing.svg()
 
 
@@ -263,6 +309,99 @@ def gru_cell(reset_after=True):
     drawing.text(532, top + 5, "h_t", size=17)
     drawing.text(44, bottom + 5, "x_t", size=17)
     return drawing.svg()
+
+
+def paths(steps=8):
+    """How the first input reaches the last output: along a recurrence, up a tree of convolutions, by attention at once.
+
+    Args:
+        steps: a power of two, so that the tree of a convolution with two taps is full.
+    """
+    gap, panel, left, low, high = 25, 236, 24, 158, 62
+    drawing = Drawing(3 * panel, 190, f"From the first of {steps} inputs to the last output, in three architectures")
+    levels = steps.bit_length() - 1
+
+    def dot(x, y, on_path):
+        drawing.joint(x, y, VERMILLION if on_path else PALE)
+
+    def link(begin, end, on_path):
+        if on_path:
+            drawing.arrow(*begin, end[0], end[1] + (5 if begin[1] > end[1] else 0), VERMILLION, 2.6)
+        else:
+            drawing.line(begin, end, color=PALE, width=0.8)
+
+    for place, (name, count) in enumerate({" recurrence": steps, " convolution": levels, " attention": 1}.items()):
+        x = [left + place * panel + gap * t for t in range(steps)]
+        drawing.text((x[0] + x[-1]) / 2, 20, name, size=14)
+        drawing.text((x[0] + x[-1]) / 2, 38, f" {count} map{'s' * (count > 1)} on the way", size=11, color=VERMILLION)
+        last = steps - 1
+        if name == " recurrence":
+            middle = (low + high) / 2
+            for t in range(steps):
+                link((x[t], low), (x[t], middle), t == 0)
+                link((x[t], middle), (x[t], high), t == last)
+                if t:
+                    link((x[t - 1], middle), (x[t] - 5, middle), True)
+                dot(x[t], middle, True)
+        else:
+            rows = levels if name == " convolution" else 1
+            y = [low - (low - high) * row / rows for row in range(rows + 1)]
+            for row in range(rows):
+                for t in range(steps):
+                    sources = {t, t - 2**row} if rows > 1 else set(range(t + 1))
+                    for s in sorted(sources):
+                        if s >= 0:
+                            hit = t == (2 * s + 1 if rows > 1 else last) and s == 2**row - 1
+                            link((x[s], y[row]), (x[t], y[row + 1]), hit)
+        for t in range(steps):
+            dot(x[t], low, t == 0)
+            dot(x[t], high, t == last)
+        drawing.text(x[0], low + 22, "x_1", size=13)
+        drawing.text(x[-1], low + 22, f"x_{steps}", size=13)
+        drawing.text(x[-1] + 14, high - 6, "y", size=13)
+    return drawing.svg()
+
+
+def decision(questions, otherwise):
+    """A flow chart in which every edge is a link to where its decision is measured.
+
+    Args:
+        questions: from top to bottom, (question, yes, answer, no): the question's lines; the edge to the answer and the
+            edge to the next question, each a pair (label, anchor on the page); the answer.
+        otherwise: what is left after the last no.
+
+    Returns:
+        The drawing as HTML, since links in an image lead nowhere.
+    """
+    from IPython.display import HTML
+
+    step, left, right, width, height = 112, 150, 540, 270, 56
+    bottom = 40 + step * len(questions)
+    drawing = Drawing(690, bottom + 32, "Which architecture: a flow chart whose edges are links to measurements")
+
+    def frame(x, y, lines, color, width):
+        drawing.parts.append(f'<rect x="{x - width / 2}" y="{y - height / 2}" width="{width}" height="{height}" rx="8" '
+                             f'fill="{color}" fill-opacity="0.16" stroke="{color}" stroke-width="1.8"/>')
+        for number, line in enumerate(lines):
+            drawing.text(x, y + 5 + 18 * (number - (len(lines) - 1) / 2), f" {line}", size=14)
+
+    def link(x, y, edge, anchor):
+        label, target = edge
+        drawing.parts.append(f'<a href="#{target}">')
+        drawing.text(x, y, f" {label}", anchor, BLUE, 13)
+        drawing.parts.append("</a>")
+
+    for row, (question, yes, answer, no) in enumerate(questions):
+        y = 40 + step * row
+        frame(left, y, question.split("\n"), PALE, width)
+        frame(right, y, answer.split("\n"), GREEN, 180)
+        drawing.arrow(left + width / 2, y, right - 90, y)
+        link((left + right + width / 2 - 90) / 2, y - 8, yes, "middle")
+        drawing.arrow(left, y + height / 2, left, y + step - height / 2)
+        link(left + 10, y + step / 2 + 5, no, "start")
+    frame(left, bottom, otherwise.split("\n"), GREEN, width)
+    svg = drawing.svg().data.replace('role="img"', 'role="group" class="ink" style="max-width: 100%; height: auto"')
+    return HTML(svg)
 
 
 def _typeset(label, size):

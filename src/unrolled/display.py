@@ -1,10 +1,11 @@
-"""What a chapter puts on its page: the source of a definition, and one row of the claims ledger.
+"""What a chapter puts on its page: the source of a definition, a table with links, and one row of the claims ledger.
 
 In a notebook both appear as formatted output; in a terminal they are printed. IPython is therefore never
 required: if nothing has imported it, there is no notebook to display in.
 """
 
 import ast
+import html
 import inspect
 import re
 import sys
@@ -31,6 +32,32 @@ def show(obj, *more, docstring=True):
     fence = "`" * max(3, longest + 1)
     names = ", ".join(_name(item) for item in (obj, *more))
     _put({"text/markdown": f"{fence}python\n{source}\n{fence}", "text/plain": f"source of {names}"}, otherwise=source)
+
+
+def table(label, head, rows):
+    """Display a table in which every row leads to the place on the page where it is measured.
+
+    Args:
+        label: what the table is, for those who hear it.
+        head: titles of the columns, the first that of the rows' names.
+        rows: (name, anchor, cells): the anchor without its hash, the cells as text, one a further column.
+
+    Raises:
+        ValueError: a row with fewer or more cells than columns.
+    """
+    for name, _, cells in rows:
+        if len(cells) != len(head) - 1:
+            raise ValueError(f"row {name!r} must have {len(head) - 1} cells, got {len(cells)}")
+    titles = "".join(f'<th scope="col">{html.escape(title)}</th>' for title in head)
+    body = "".join(
+        f'<tr><th scope="row"><a href="#{html.escape(anchor)}">{html.escape(name)}</a></th>'
+        + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>" for name, anchor, cells in rows)
+    lines = [head, *([name, *cells] for name, _, cells in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    plain = "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines)
+    _put({"text/html": f'<div class="scrolling" role="region" tabindex="0" aria-label="{html.escape(label)}">'
+                       f'<table class="record"><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table></div>',
+          "text/plain": plain}, otherwise=plain)
 
 
 def claim(key, figure, holds, when=None):

@@ -1,0 +1,284 @@
+"""One vector or many: what an encoder-decoder can hand on, measured with and without attention.
+
+    run("reverse", "dot", hidden_size=64, learning_rate=0.01, seed=0, updates=600)     seconds
+    recorded()                                    what `python -m experiments bottleneck --record` found
+
+Three tasks. "reverse" and "copy" are `tasks.reversal` on 2 to 12 symbols, scored at lengths up to 24. "dates" writes
+the dates of `load_dates` as ISO 8601. All models are `EncoderDecoder`s trained by Adam under teacher forcing, with as
+many updates each; what they are scored on they decode greedily. The true alignment of every task is known, so weights
+of attention can be compared with it. A run depends on its arguments alone; from machine to machine the last digits of a
+sum differ, and `agree` says what still has to hold.
+"""
+
+import json
+import math
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from unrolled import checks
+from unrolled.data import load_dates
+from unrolled.data.dates import ISO
+from unrolled.data.tasks import reversal
+from unrolled.torch.seq2seq import EncoderDecoder
+from unrolled.training import SEEDS, fit, seed_everything
+
+BATCH = 32
+SYMBOLS = 8                     # of "reverse" and "copy": 3 bits each
+TRAINED = 2, 12                 # the fewest and the most of them in training
+LENGTHS = tuple(range(2, 25, 2))
+EVALUATION = 256                # sequences of each length, the same for all models and seeds
+TENTHS = 10
+START = 20                      # the update whose loss tells whether two runs began alike
+TUNING_SEED = 100               # used for nothing else
+ATTENTION = None, "additive", "dot", "general", "concat"
+RECORD = Path(__file__).parent / "data/bottleneck.json"
+
+
+def train(task, attention, hidden_size, learning_rate, seed, updates):
+    """Train one model and score it.
+
+    Args:
+        task: "reverse", "copy" or "dates".
+        attention: None, "additive", "dot", "general" or "concat".
+        hidden_size: H, the width of the vector that the encoder hands on. It reads "dates" in both directions.
+        learning_rate: Adam's at the start; it falls linearly to zero.
+        seed: of the weights and of every batch.
+        updates: how many, a multiple of ten.
+
+    Returns:
+        The model, an `EncoderDecoder`, and a dict of numbers: `parameters`; `start_loss`, of update 20 or of the last
+        where there are fewer; `loss` for each tenth of the run; `validation`, the loss on sequences never trained on,
+        in nats a symbol; and what `score_reversal` or `score_dates` says.
+
+    Raises:
+        TypeError, ValueError: an argument outside what is listed above, or a loss that is not finite.
+    """
+    checks.choice("task", task, TASKS)
+    checks.choice("attention", attention, ATTENTION)
+    checks.positive_number("learning_rate", learning_rate)
+    if checks.positive_int("updates", updates) % TENTHS:
+        raise ValueError(f"updates must be a multiple of {TENTHS}, got {updates}")
+    if seed not in range(2**32):
+        raise ValueError(f"seed must be a whole number from 0 to 2**32 - 1, got {seed!r}")
+    seed_everything(seed)
+    model, batch, held_out, score = TASKS[task](attention, hidden_size, seed, updates)
+    losses = fit(model, lambda update: nats(model, *batch(update)), range(updates), learning_rate, decay=True)
+    with torch.no_grad():
+        validation = nats(model, *held_out).item()
+    return model, {
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "start_loss": losses[min(START, updates) - 1],
+        "loss": [_short(value) for value in np.reshape(losses, (TENTHS, -1)).mean(1)],
+        "validation": _short(validation),
+        **score(model),
+    }
+
+
+def run(task, attention, hidden_size, learning_rate, seed, updates):
+    """The record of `train`, with its arguments: what a sweep keeps."""
+    settings = {"task": task, "attention": attention, "hidden_size": hidden_size, "learning_rate": learning_rate,
+                "seed": seed, "updates": updates}
+    return settings | train(**settings)[1]
+
+
+def nats(model, source, lengths, target):
+    """Cross-entropy under teacher forcing, a symbol, the first `end` counted and nothing after it: a scalar tensor."""
+    logits, _ = model(source, lengths, target)                       # (B, T, K + 1)
+    counted = (target == model.end).cumsum(1) <= 1
+    return F.cross_entropy(logits[counted], target[counted])
+
+
+def score_reversal(model, reverse=True):
+    """Decode sequences of every length of `LENGTHS`.
+
+    Returns:
+        A dict of lists, one number a length: `symbols`, the share of symbols named right; `exact`, of sequences right
+        from the first symbol to the end; and `mass` and `hits` of `agreement`, None without attention.
+    """
+    found = {"symbols": [], "exact": [], "mass": [], "hits": []}
+    for n in LENGTHS:
+        source, lengths, target = _tensors(reversal(EVALUATION, (n, n), 0, SYMBOLS, reverse))
+        symbols, weights = model.greedy(source, lengths, n + 1)
+        right = symbols == target
+        found["symbols"].append(_short(right[:, :n].float().mean()))
+        found["exact"].append(_short(right.all(1).float().mean()))
+        if weights is not None:
+            order = range(n - 1, -1, -1) if reverse else range(n)
+            mass, hits = agreement(weights[:, :n], [[(place,) for place in order]] * EVALUATION)
+            found["mass"].append(_short(mass))
+            found["hits"].append(_short(hits))
+    return {name: values or None for name, values in found.items()}
+
+
+def score_dates(model):
+    """Decode the parts "days", other days in formats of training, and "formats", other formats.
+
+    Returns:
+        A dict with an entry a part in each of its own: `exact`, the share of dates right in all ten characters;
+        `characters`, the share right at each of the ten; `locales`, dates right and dates asked for by locale; `mass`
+        and `hits` of `agreement`, None without attention.
+    """
+    found = {"exact": {}, "characters": {}, "locales": {}, "mass": {}, "hits": {}}
+    data, arrays = dates()
+    for part in ("days", "formats"):
+        source, lengths, target = arrays[part]
+        symbols, weights = model.greedy(source, lengths, target.shape[1])
+        right = symbols == target
+        exact, locales = right.all(1), {}
+        for written, good in zip(data.parts[part], exact.tolist()):
+            counts = locales.setdefault(written.format.locale, [0, 0])
+            counts[0] += good
+            counts[1] += 1
+        found["exact"][part] = _short(exact.float().mean())
+        found["characters"][part] = [_short(share) for share in right.float().mean(0)]
+        found["locales"][part] = dict(sorted(locales.items()))
+        if weights is not None:
+            mass, hits = agreement(weights, [written.alignment for written in data.parts[part]])
+            found["mass"][part], found["hits"][part] = _short(mass), _short(hits)
+    return {name: values or None for name, values in found.items()}
+
+
+def agreement(weights, alignments):
+    """How far weights of attention agree with the true alignment; steps that come from nowhere are left out.
+
+    Args:
+        weights: a_ts, (B, T, S).
+        alignments: for each of B sequences and T steps, the positions of the source that decide it.
+
+    Returns:
+        mass: the share of the weight that lies on them, 0 to 1, averaged over steps.
+        hits: the share of steps at which the largest weight lies on one of them.
+
+    Raises:
+        ValueError: not one alignment a sequence and step, or none of them says anything.
+    """
+    true = torch.zeros(weights.shape, dtype=torch.bool)
+    if len(alignments) != len(true) or any(len(steps) != true.shape[1] for steps in alignments):
+        raise ValueError(f"alignments must be {true.shape[0]} of {true.shape[1]} steps each, as the weights are")
+    for row, steps in zip(true, alignments):
+        for step, places in zip(row, steps):
+            step[list(places)] = True
+    known = true.any(-1)                                             # (B, T)
+    if not known.any():
+        raise ValueError("alignments must hold at least one position, got none")
+    largest = true.gather(-1, weights.argmax(-1, keepdim=True))[..., 0]
+    return (weights * true).sum(-1)[known].mean().item(), largest[known].float().mean().item()
+
+
+@cache
+def dates():
+    """The dates and, by part, their arrays of `Dates.encode` as tensors: drawn once a process."""
+    data = load_dates()
+    return data, {name: _tensors(data.encode(part)) for name, part in data.parts.items()}
+
+
+def recorded():
+    """The record of all runs.
+
+    Returns:
+        A dict: `commit`, `date`, `device`, `versions`; `rows`, one dict of `run` each.
+    """
+    return json.loads(RECORD.read_text(encoding="utf-8"))
+
+
+def tuned(rows, task, attention, hidden_size):
+    """One configuration's runs on the seed for tuning, by learning rate in rising order.
+
+    Args:
+        rows: of `recorded`.
+        task, attention, hidden_size: the configuration.
+
+    Returns:
+        Rows by learning rate.
+
+    Raises:
+        ValueError: no such configuration.
+    """
+    wanted = {"task": task, "attention": attention, "hidden_size": hidden_size}
+    found = {row["learning_rate"]: row for row in rows
+             if row["seed"] == TUNING_SEED and all(row[name] == value for name, value in wanted.items())}
+    if not found:
+        raise ValueError(f"expected a configuration of the record, got {wanted}")
+    return dict(sorted(found.items()))
+
+
+def chosen(rows, task, attention, hidden_size):
+    """One configuration's runs on `SEEDS`, at the learning rate with the lowest validation loss on the seed for tuning.
+
+    Args:
+        rows, task, attention, hidden_size: as for `tuned`.
+
+    Returns:
+        Rows, one a seed.
+
+    Raises:
+        ValueError: no such configuration.
+    """
+    trials = tuned(rows, task, attention, hidden_size)
+    rate = min(trials, key=lambda rate: trials[rate]["validation"])
+    wanted = {"task": task, "attention": attention, "hidden_size": hidden_size, "learning_rate": rate}
+    found = [row for row in rows if row["seed"] in SEEDS and all(row[name] == wanted[name] for name in wanted)]
+    return sorted(found, key=lambda row: row["seed"])
+
+
+def agree(one, other, tolerance=1e-3):
+    """Whether two results can be the same run on two machines.
+
+    Args:
+        one, other: what `run` returned, or rows of the record.
+        tolerance: the largest difference of the losses at update 20, relative.
+
+    Returns:
+        True where the arguments are equal and the losses at update 20 are close.
+    """
+    alike = "task", "attention", "hidden_size", "learning_rate", "seed", "updates", "parameters"
+    close = math.isclose(one["start_loss"], other["start_loss"], rel_tol=tolerance)
+    return close and all(one[name] == other[name] for name in alike)
+
+
+def _short(value):
+    """Six digits are more than two machines agree on."""
+    return float(f"{float(value):.6g}")
+
+
+def _tensors(arrays):
+    return tuple(torch.from_numpy(array) for array in arrays)
+
+
+def _reversal(reverse):
+    def task(attention, hidden_size, seed, _):
+        model = EncoderDecoder(SYMBOLS, SYMBOLS, 16, hidden_size, attention)
+
+        def batch(update):
+            return _tensors(reversal(BATCH, TRAINED, (1 + seed, update), SYMBOLS, reverse))
+
+        held_out = _tensors(reversal(EVALUATION, TRAINED, 0, SYMBOLS, reverse))
+        return model, batch, held_out, lambda model: score_reversal(model, reverse)
+
+    return task
+
+
+def _dates(attention, hidden_size, seed, updates):
+    """Batches of texts about equally long: shuffled, sorted within sixteen batches, and their batches shuffled."""
+    data, arrays = dates()
+    model = EncoderDecoder(len(data.alphabet) + 1, len(ISO), 32, hidden_size, attention, bidirectional=True)
+    source, lengths, target = arrays["train"]
+    rng, order = np.random.default_rng((1 + seed, 0)), []
+    while len(order) < updates:
+        rows = rng.permutation(len(source))
+        for pool in np.split(rows, range(16 * BATCH, len(rows), 16 * BATCH)):
+            pool = pool[np.argsort(lengths[pool].numpy(), kind="stable")]
+            order += list(rng.permutation(pool[: len(pool) // BATCH * BATCH].reshape(-1, BATCH)))
+
+    def batch(update):
+        rows = torch.from_numpy(order[update])
+        return source[rows, : lengths[rows].max()], lengths[rows], target[rows]
+
+    return model, batch, arrays["validation"], score_dates
+
+
+TASKS = {"reverse": _reversal(True), "copy": _reversal(False), "dates": _dates}
