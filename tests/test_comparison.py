@@ -103,6 +103,21 @@ def rows(**scores):
             for rate, score in scores.items() for seed in (comparison.TUNING_SEED, *SEEDS)]
 
 
+@pytest.mark.parametrize(("shift", "word"), [(0.0, "equal"), (0.005, "equal"), (0.2, "different"), (-0.2, "different")])
+def test_two_groups_are_equal_different_or_undecided(shift, word):
+    one = np.array([4.0, 4.002, 3.998, 4.001, 3.999])
+    mean, half, found = comparison.difference(one + shift, one)
+    assert math.isclose(mean, shift, abs_tol=1e-12)
+    assert half > 0
+    assert found == word
+    assert comparison.difference(10 * one + 10 * shift, 10 * one, per_cent=True)[2] == word
+    assert math.isclose(comparison.difference(2 * one, one, per_cent=True)[0], 100)
+
+
+def test_five_scattered_seeds_decide_nothing():
+    assert comparison.difference([1, 2, 3, 4, 5], [1.5, 2, 3.5, 4, 5])[2] == "undecided"
+
+
 def test_the_learning_rate_is_chosen_on_the_seed_for_tuning_alone():
     made = rows(_1=0.7, _2=0.5, _3=0.6)
     for row in made:

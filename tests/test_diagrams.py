@@ -118,3 +118,9 @@ def test_every_edge_of_a_flow_chart_is_a_link_and_every_arrow_has_one():
     links = [(node.get("href"), "".join(node.itertext())) for node in svg.iter(f"{SVG}a")]
     assert links == [("#streaming", "yes"), ("#at-once", "no"), ("#field", "yes"), ("#reach", "no")]
     assert len(list(svg.iter(f"{SVG}polygon"))) == len(links)
+
+
+def test_a_flow_chart_is_legible_on_a_phone():
+    svg = parse(diagrams.decision(QUESTIONS, "a Transformer"))
+    assert float(svg.get("width")) <= 343                   # 375 pixels less the page's margins: no need to shrink it
+    assert min(float(node.get("font-size")) for node in svg.iter(f"{SVG}text")) >= 12

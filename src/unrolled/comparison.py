@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scipy import stats
 from torch import nn
 from torch.func import functional_call
 from torch.nn import functional as F
@@ -167,6 +168,29 @@ def run(task, cell, hidden_size, learning_rate, seed, updates, characters=None):
     settings = {"task": task, "cell": cell, "hidden_size": hidden_size, "characters": characters,
                 "learning_rate": learning_rate, "seed": seed, "updates": updates}
     return settings | train(**settings)[2]
+
+
+def difference(one, other, per_cent=False):
+    """One group of scores minus another: the rule by which the pages call two models different.
+
+    The seeds of two models are no pairs, so the 95 % interval is Welch's, for two independent groups. If it lies
+    within one per cent of `other` around zero, the two are "equal"; else, if it leaves out zero, "different"; else the
+    seeds leave it "undecided".
+
+    Args:
+        one, other: scores, one a seed.
+        per_cent: of the mean of `other`.
+
+    Returns:
+        Difference of the means, half of its interval, and the word.
+    """
+    between = stats.ttest_ind(one, other, equal_var=False).confidence_interval()
+    scale = abs(float(np.mean(other)))
+    word = "different" if between.low > 0 or between.high < 0 else "undecided"
+    if max(-between.low, between.high) < 0.01 * scale:
+        word = "equal"
+    unit = 100 / scale if per_cent else 1
+    return unit * (between.low + between.high) / 2, unit * (between.high - between.low) / 2, word
 
 
 def recorded():

@@ -363,11 +363,12 @@ def paths(steps=8):
 
 
 def decision(questions, otherwise):
-    """A flow chart in which every edge is a link to where its decision is measured.
+    """A flow chart in which every edge is a link to where its decision is measured, narrow enough for a phone.
 
     Args:
         questions: from top to bottom, (question, yes, answer, no): the question's lines; the edge to the answer and the
-            edge to the next question, each a pair (label, anchor on the page); the answer.
+            edge to the next question, each a pair (label, anchor on the page), the label in lines of a few words; the
+            answer's lines.
         otherwise: what is left after the last no.
 
     Returns:
@@ -375,33 +376,38 @@ def decision(questions, otherwise):
     """
     from IPython.display import HTML
 
-    step, left, right, width, height = 112, 150, 540, 270, 56
-    bottom = 40 + step * len(questions)
-    drawing = Drawing(690, bottom + 32, "Which architecture: a flow chart whose edges are links to measurements")
+    width, across, line, gap = 340, 336, 17, 12
+    down, right = 16, 258                                   # the arrow of the noes, the middle of the answers
+    drawing = Drawing(width, 0, "Which architecture: a flow chart whose edges are links to measurements")
 
-    def frame(x, y, lines, color, width):
-        drawing.parts.append(f'<rect x="{x - width / 2}" y="{y - height / 2}" width="{width}" height="{height}" rx="8" '
+    def frame(x, top, text, color, across):
+        lines = text.split("\n")
+        height = line * len(lines) + 16
+        drawing.parts.append(f'<rect x="{x - across / 2}" y="{top}" width="{across}" height="{height}" rx="8" '
                              f'fill="{color}" fill-opacity="0.16" stroke="{color}" stroke-width="1.8"/>')
-        for number, line in enumerate(lines):
-            drawing.text(x, y + 5 + 18 * (number - (len(lines) - 1) / 2), f" {line}", size=14)
+        for number, words in enumerate(lines):
+            drawing.text(x, top + 20 + line * number, f" {words}", size=14)
+        return top + height
 
-    def link(x, y, edge, anchor):
+    def link(x, top, edge):
         label, target = edge
         drawing.parts.append(f'<a href="#{target}">')
-        drawing.text(x, y, f" {label}", anchor, BLUE, 13)
+        for number, words in enumerate(label.split("\n")):
+            drawing.text(x, top + 13 + line * number, f" {words}", "start", BLUE, 13)
         drawing.parts.append("</a>")
+        return top + line * len(label.split("\n"))
 
-    for row, (question, yes, answer, no) in enumerate(questions):
-        y = 40 + step * row
-        frame(left, y, question.split("\n"), PALE, width)
-        frame(right, y, answer.split("\n"), GREEN, 180)
-        drawing.arrow(left + width / 2, y, right - 90, y)
-        link((left + right + width / 2 - 90) / 2, y - 8, yes, "middle")
-        drawing.arrow(left, y + height / 2, left, y + step - height / 2)
-        link(left + 10, y + step / 2 + 5, no, "start")
-    frame(left, bottom, otherwise.split("\n"), GREEN, width)
+    y = 2
+    for question, yes, answer, no in questions:
+        below = frame(width / 2, y, question, PALE, across)
+        start = link(right - 68, below + 6, yes) + 4
+        drawing.arrow(right - 76, below, right - 76, start)
+        end = max(frame(right, start, answer, GREEN, 160), link(down + 12, below + 6, no)) + gap
+        drawing.arrow(down, below, down, end)
+        y = end
+    bottom = frame(width / 2, y, otherwise, GREEN, across) + 2
     svg = drawing.svg().data.replace('role="img"', 'role="group" class="ink" style="max-width: 100%; height: auto"')
-    return HTML(svg)
+    return HTML(svg.replace(f"0 0 {width} 0", f"0 0 {width} {bottom}").replace('height="0"', f'height="{bottom}"'))
 
 
 def _typeset(label, size):
