@@ -5,9 +5,11 @@ import math
 import numpy as np
 import pytest
 import torch
+from sklearn.linear_model import Ridge
 from torch import nn
 
 from unrolled import comparison
+from unrolled.data import load_elnino
 from unrolled.parity import relative_error
 from unrolled.training import SEEDS, seed_everything
 
@@ -112,6 +114,21 @@ def test_two_groups_are_equal_different_or_undecided(shift, word):
     assert found == word
     assert comparison.difference(10 * one + 10 * shift, 10 * one, per_cent=True)[2] == word
     assert math.isclose(comparison.difference(2 * one, one, per_cent=True)[0], 100)
+
+
+def test_the_linear_baseline_is_the_ridge_regression_of_scikit_learn():
+    sea, months = load_elnino(), 12
+    rows = {name: range(max(part.start, months - 1), part.stop - comparison.LEAD)
+            for name, part in sea.parts.items()}
+
+    def given(t):
+        return [*sea.anomaly[t - months + 1 : t + 1], *(f(2 * np.pi * sea.month[t] / 12) for f in (np.sin, np.cos)), 1]
+
+    x, y = ({name: [make(t) for t in rows[name]] for name in ("train", "test")}
+            for make in (given, lambda t: sea.anomaly[t + comparison.LEAD]))
+    model = Ridge(alpha=1.0, fit_intercept=False).fit(x["train"], y["train"])
+    error = math.sqrt(np.mean((model.predict(x["test"]) - y["test"]) ** 2))
+    assert math.isclose(comparison.sea_baselines()["linear, 12 months"], error, rel_tol=1e-9)
 
 
 def test_five_scattered_seeds_decide_nothing():

@@ -170,6 +170,33 @@ def run(task, cell, hidden_size, learning_rate, seed, updates, characters=None):
     return settings | train(**settings)[2]
 
 
+def sea_baselines(months=12, ridge=1.0):
+    """What the sea's temperature can be forecast by without a network: errors on the test part, in °C.
+
+    Args:
+        months: how far the linear regression looks back.
+        ridge: its penalty on squared weights.
+
+    Returns:
+        A dict of floats by name: the calendar month's mean, today's anomaly carried forward, a linear regression on the
+        last months, the season and a constant.
+    """
+    sea = load_elnino()
+    phase = 2 * np.pi * sea.month / 12
+
+    def lags(part):
+        now = np.arange(max(part.start, months - 1), part.stop - LEAD)
+        season = [np.sin(phase[now]), np.cos(phase[now]), np.ones(len(now))]
+        return np.column_stack([sea.anomaly[now - k] for k in range(months)] + season), sea.anomaly[now + LEAD]
+
+    features, ahead = lags(sea.parts["train"])
+    weights = np.linalg.solve(features.T @ features + ridge * np.eye(features.shape[1]), features.T @ ahead)
+    features, ahead = lags(sea.parts["test"])
+    forecasts = {"calendar month": 0 * ahead, "today's anomaly": features[:, 0],
+                 f"linear, {months} months": features @ weights}
+    return {name: float(np.sqrt(np.mean((forecast - ahead) ** 2))) for name, forecast in forecasts.items()}
+
+
 def difference(one, other, per_cent=False):
     """One group of scores minus another: the rule by which the pages call two models different.
 
@@ -190,7 +217,7 @@ def difference(one, other, per_cent=False):
     if max(-between.low, between.high) < 0.01 * scale:
         word = "equal"
     unit = 100 / scale if per_cent else 1
-    return unit * (between.low + between.high) / 2, unit * (between.high - between.low) / 2, word
+    return float(unit * (between.low + between.high) / 2), float(unit * (between.high - between.low) / 2), word
 
 
 def recorded():
