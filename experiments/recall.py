@@ -31,19 +31,20 @@ def _fixed():
     widths = {model: width for _, model, width, _ in equal_weights("delayed recall", AROUND)}
     tuned_there = {model: architectures.best_rate(found, "delayed recall", model, widths[model], None)
                    for model in AROUND}
-    runs = [_lag(model, widths[model], LAG, times * tuned_there[model], seed)
-            for model in AROUND for times in AROUND[model] for seed in SEEDS]
-    runs += [_lag(model, widths[model], lag, rate, seed) for model, rates in SHORTER_RATES.items()
-             for lag in (*SHORTER, LAG) for rate in rates for seed in FEW]
+    around = [_lag(model, widths[model], LAG, times * tuned_there[model], seed)
+              for model in AROUND for times in AROUND[model] for seed in SEEDS]
+    shorter = [_lag(model, widths[model], lag, rate, seed) for model, rates in SHORTER_RATES.items()
+               for lag in (*SHORTER, LAG) for rate in rates for seed in FEW]
     [(*reference, _)] = equal_weights("text", ["Transformer"])
     wanted = architectures.totals(*reference)[1]
     width = nearest_width(lambda width: architectures.totals("text", "RNN", width)[1], wanted)
-    rate = architectures.best_rate(found, *equal_weights("text", ["RNN"])[0])
-    runs += [{"part": "total", "model": "RNN", "width": width, "learning_rate": rate, "seed": seed,
-              "updates": UPDATES["text"]} for seed in SEEDS]
+    total = {"part": "total", "model": "RNN", "width": width, "updates": UPDATES["text"],
+             "learning_rate": architectures.best_rate(found, *equal_weights("text", ["RNN"])[0])}
+    runs = list({str(run): run for run in (*around, *shorter, *(total | {"seed": seed} for seed in SEEDS))}.values())
+    runs.sort(key=lambda run: run["model"] in ("RNN", "TCN", "TCN, short") and run.get("lag") == LAG)  # slow ones last
     done = {(row["model"], row["learning_rate"], row["seed"]) for row in found if row["task"] == "delayed recall"}
-    return [run for place, run in enumerate(runs) if run not in runs[:place]
-            and (run.get("lag") != LAG or (run["model"], run["learning_rate"], run["seed"]) not in done)]
+    return [run for run in runs if not (run.get("lag") == LAG
+                                        and (run["model"], run["learning_rate"], run["seed"]) in done)]
 
 
 def _lacking(model, pairs, rows):
