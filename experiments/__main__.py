@@ -18,12 +18,13 @@ from pathlib import Path
 
 from tools.origin import ROOT
 
-from experiments import architectures, bottleneck, comparison, long_memory
+from experiments import architectures, bottleneck, comparison, long_memory, recall
 from experiments.sweep import Journal, SweepError, name, sweep, write
 from unrolled.architectures import run as run_architectures
 from unrolled.bottleneck import run as run_bottleneck
 from unrolled.comparison import run as run_comparison
 from unrolled.long_memory import run
+from unrolled.recall import run as run_recall
 
 
 def at_once(make):
@@ -38,6 +39,7 @@ EXPERIMENTS = {
     "comparison": (at_once(comparison.comparison), run_comparison, comparison.table),
     "bottleneck": (at_once(bottleneck.bottleneck), run_bottleneck, bottleneck.table),
     "architectures": (architectures.architectures, run_architectures, architectures.table),
+    "recall": (recall.recall, run_recall, recall.table),
 }
 RESULTS = ROOT / "experiments/results"
 BUILD = ROOT / "_build/experiments"

@@ -25,7 +25,7 @@ import unrolled
 
 PACKAGES = "torch", "numpy"                     # whose versions decide the digits
 # The code that decides them, below src/unrolled; of a layer it is only the start that counts.
-CODE = ("long_memory.py", "comparison.py", "bottleneck.py", "architectures.py", "checks.py", "shapes.py",
+CODE = ("long_memory.py", "comparison.py", "bottleneck.py", "architectures.py", "recall.py", "checks.py", "shapes.py",
         "gradients.py", "training.py", "data/tasks.py", "data/elnino.*", "data/source_code.py", "data/dates.py",
         "torch/stack.py", "torch/rnn.py", "torch/lstm.py", "torch/gru.py", "torch/minimal.py", "torch/scores.py",
         "torch/seq2seq.py", "torch/tcn.py", "torch/attention.py", "torch/norm.py", "torch/positions.py",

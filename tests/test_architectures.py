@@ -63,6 +63,15 @@ def test_the_width_is_the_nearest_that_the_heads_can_share(model, wanted):
     assert off(width) <= min(off(width + step), off(width - step))
 
 
+@pytest.mark.parametrize(("task", "model", "around"), [
+    ("text", "LSTM", 96 * 32 + 96 * 9), ("text", "Transformer", 96 * 8 + 96 * 9), ("elnino", "GRU", 9),
+    ("delayed recall", "TCN", 4 * 9), ("delayed recall", "Transformer", 10 * 8 + 4 * 9), ("adding", "RNN", 9)])
+def test_a_network_has_its_layers_weights_and_those_of_input_and_read_out(task, model, around):
+    layer, network = architectures.totals(task, model, 8)
+    assert layer == architectures.run(**RUN | {"task": task, "model": model, "width": 8})["parameters"]
+    assert network == layer + around
+
+
 @pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
 def test_a_recurrent_layer_computes_what_torch_counts_of_its_plain_twin(kind):
     T, D, H = 11, 5, 8

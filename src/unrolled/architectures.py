@@ -97,6 +97,25 @@ def width_for(model, input_size, wanted, count=parameters):
     return step * nearest_width(lambda steps: count(MODELS[model](input_size, step * steps)), wanted)
 
 
+def totals(task, model, width):
+    """How many weights a network has.
+
+    Args:
+        task: one of `TASKS`.
+        model, width: of its layer.
+
+    Returns:
+        Two ints: of the sequence layer, and of the whole network with its input and its read-out.
+
+    Raises:
+        TypeError, ValueError: an unknown task or model, or not a positive whole number.
+    """
+    sizes, *_ = TASKS[checks.choice("task", task, TASKS)](0, None)
+    checks.choice("model", model, MODELS)
+    network = Network(model, INPUTS[task], checks.positive_int("width", width), **sizes)
+    return parameters(network.layer), parameters(network)
+
+
 def flops(layer, seq_len):
     """Floating-point operations of a layer a step, forward, on a sequence of so many steps.
 
@@ -145,12 +164,31 @@ def run(task, model, width, learning_rate, seed, updates, characters=None):
     checks.choice("model", model, MODELS)
     checks.positive_int("width", width)
     checks.positive_number("learning_rate", learning_rate)
+    settings = {"task": task, "model": model, "width": width, "characters": characters,
+                "learning_rate": learning_rate, "seed": seed, "updates": updates}
+    return settings | train(make, INPUTS[task], model, width, learning_rate, seed, updates, characters)
+
+
+def train(make, inputs, model, width, learning_rate, seed, updates, characters=None):
+    """What `run` does, on any task: `make`, called with the seed and the characters, is like one of `TASKS`.
+
+    Args:
+        make: the task.
+        inputs: numbers a step, D; of symbols, the size of their embedding.
+        model, width, learning_rate, seed, updates, characters: as for `run`.
+
+    Returns:
+        What comes out of `run`, without the arguments.
+
+    Raises:
+        ValueError: updates that cannot be divided into tenths.
+    """
     tenth = checks.positive_int("updates", updates) // EVALUATIONS
     if tenth * EVALUATIONS != updates:
         raise ValueError(f"updates must be a multiple of {EVALUATIONS}, got {updates}")
     seed_everything(seed)
     sizes, batch, error, held_out, tests = make(seed, characters)
-    network = Network(model, INPUTS[task], width, **sizes)
+    network = Network(model, inputs, width, **sizes)
     validation, best = [], None
 
     @torch.no_grad()
@@ -171,8 +209,7 @@ def run(task, model, width, learning_rate, seed, updates, characters=None):
     with torch.no_grad():
         scores = {str(length): _short(score(network)) for length, score in tests.items()}
     return {
-        "task": task, "model": model, "width": width, "characters": characters, "learning_rate": learning_rate,
-        "seed": seed, "updates": updates, "parameters": parameters(network.layer),
+        "parameters": parameters(network.layer),
         "flops": round(flops(network.layer, len(held_out[0]))),
         "loss": [_short(value) for value in np.reshape(losses, (EVALUATIONS, -1)).mean(1)],
         "validation": [_short(value) for value in validation], "test": scores,
@@ -235,8 +272,17 @@ def _elnino(seed, _, months=36, batch=32, warm_up=12):
     return {"outputs": 1}, draw, error, held_out("validation"), tests
 
 
-def _memory(name, lag=100, batch=16, evaluation=256):
-    """A task of `unrolled.long_memory`, asked for at the last step; in the test also over twice as many steps."""
+def memory(name, lag=100, batch=16, evaluation=256):
+    """A task of `unrolled.long_memory`, asked for at the last step; in the test also over twice as many steps.
+
+    Args:
+        name: of the task.
+        lag: in training, and of the first test.
+        batch, evaluation: sequences of an update, and of the validation and either test.
+
+    Returns:
+        A function, one of `TASKS`.
+    """
     spec = MEMORY[name]
 
     def sequences(count, lag, key):
@@ -264,7 +310,7 @@ def _memory(name, lag=100, batch=16, evaluation=256):
     return task
 
 
-TASKS = {"text": _text, "elnino": _elnino} | {name: _memory(name) for name in ("delayed recall", "adding")}
+TASKS = {"text": _text, "elnino": _elnino} | {name: memory(name) for name in ("delayed recall", "adding")}
 
 
 def recorded():
