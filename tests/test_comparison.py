@@ -131,6 +131,11 @@ def test_the_linear_baseline_is_the_ridge_regression_of_scikit_learn():
     assert math.isclose(comparison.sea_baselines()["linear, 12 months"], error, rel_tol=1e-9)
 
 
+@pytest.mark.filterwarnings("error")
+def test_seeds_that_all_score_the_same_are_compared_in_silence():
+    assert comparison.difference([1.0] * 5, [0.3, 0.4, 0.35, 0.3, 0.4])[2] == "different"
+
+
 def test_five_scattered_seeds_decide_nothing():
     assert comparison.difference([1, 2, 3, 4, 5], [1.5, 2, 3.5, 4, 5])[2] == "undecided"
 

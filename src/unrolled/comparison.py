@@ -9,6 +9,7 @@ seed are not a pair, and their scores are to be compared as those of independent
 import bisect
 import json
 import math
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -211,7 +212,9 @@ def difference(one, other, per_cent=False):
     Returns:
         Difference of the means, half of its interval, and the word.
     """
-    between = stats.ttest_ind(one, other, equal_var=False).confidence_interval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)                     # seeds that all score the same are no fault
+        between = stats.ttest_ind(one, other, equal_var=False).confidence_interval()
     scale = abs(float(np.mean(other)))
     word = "different" if between.low > 0 or between.high < 0 else "undecided"
     if max(-between.low, between.high) < 0.01 * scale:
