@@ -82,7 +82,7 @@ def width_for(model, input_size, wanted, count=parameters):
 
     Args:
         model: one of `MODELS`.
-        input_size: D.
+        input_size: numbers a step, D.
         wanted: how many.
         count: what is counted instead, a function of the layer.
 
@@ -125,7 +125,7 @@ def flops(layer, seq_len):
 
     Args:
         layer: of one of `MODELS`.
-        seq_len: T.
+        seq_len: how many steps, T.
 
     Returns:
         A float.

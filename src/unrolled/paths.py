@@ -78,8 +78,8 @@ def arriving(make, seq_len, width, seeds=SEEDS):
     Args:
         make: a function that builds a layer from and to that width, called once a seed, after seeding; the layer maps
             (T, 1, width) to (output, state).
-        seq_len: T.
-        width: D = H.
+        seq_len: how many steps, T.
+        width: numbers a step, in and out.
         seeds: one layer each.
 
     Returns:
