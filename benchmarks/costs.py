@@ -4,8 +4,28 @@
     python -m benchmarks.costs --fresh     from the start
     python -m benchmarks.costs --record    and write src/unrolled/data/costs.json
 
-One layer of each at the same width, float32, one thread. Operations, bytes and depths are counted on the plain layers;
-times are those of the fastest layer at hand. Rows of a GPU are absent until somebody measures on one.
+One layer of each at the same width, float32, one thread; and at the end the networks of `unrolled.architectures` that
+have as many weights as each other. Operations and depths are counted on the plain layers; times and memory are those
+of the fastest layer at hand. Rows of a GPU are absent until somebody measures on one.
+
+A TCN of one block sees five steps. It is measured as it is, and with as many blocks as it takes to see all n: its rows
+say `blocks` and `receptive_field`. The record has its origin; `load`, the load average before anything was measured,
+and `highest_load`, the highest while it was, this process included; and one list of rows for each of these parts:
+
+    operations        architecture, d, n: flops, attention_flops, parameters; of a TCN's one block
+    forward           architecture, d, n (blocks, receptive_field): milliseconds, B = 1; of the Transformer also
+                      attention_milliseconds, materialised_milliseconds, materialised_attention_milliseconds
+    training          architecture, d, n (blocks, receptive_field): tokens_per_second, by, B, parameters
+    memory            kind, n, backward: counted_bytes, resident_bytes of attention alone
+    training_memory   architecture, d, n (blocks, receptive_field; kind of the Transformer, "tiled" or "materialised"):
+                      counted_bytes, resident_bytes at the peak of a forward and a backward pass of a layer, B = 1
+    streaming         architecture, d, n (blocks, receptive_field): microseconds, state_bytes, held_bytes
+    trained           task, model, width, n: parameters of the layer, network_parameters of all, T, B,
+                      tokens_per_second in training, microseconds, state_bytes, held_bytes after n steps
+
+Every row of a time has `rounds`, how often it was taken (of `trained`: the training), and `spread`, the median distance
+of a round from the median of all, relative to it; the largest of them where a row has several times. On a quiet
+machine that is a few per cent.
 """
 
 import argparse
@@ -29,6 +49,7 @@ from tqdm import tqdm
 import unrolled.torch
 from benchmarks import timing
 from benchmarks.__main__ import fingerprint
+from unrolled import architectures
 from unrolled.memory import PeakBytes
 from unrolled.paths import path_length
 from unrolled.torch import TCN, CausalTransformer, scaled_dot_product
@@ -38,7 +59,9 @@ UNFINISHED = ROOT / "_build/bench/costs.jsonl"
 ARCHITECTURES = "RNN", "LSTM", "GRU", "TCN", "Transformer"
 HEAD = 32                                             # numbers a head
 WIDTHS = 64, 256
+TRAINED = "text", "delayed recall"                    # the tasks whose networks are measured
 LENGTHS = 32, 64, 128, 256, 512, 1024, 2048, 4096
+TRAINING_LENGTHS = 32, 128, 512, 2048
 TOKENS = 2048                                         # a batch for training: B = TOKENS / n sequences
 MATERIALISED = 2048                                   # longer ones would take most of the time
 SECONDS = 0.3                                         # for each case, but at least three rounds
@@ -55,6 +78,19 @@ def build(architecture, d, layers=1, device="cpu", fast=True):
     if architecture == "Transformer":
         return CausalTransformer(d, max(1, d // HEAD), layers, positions=None, fused=fast, device=device)
     return getattr(nn if fast else unrolled.torch, architecture)(d, d, layers, device=device)
+
+
+def blocks_for(n):
+    """With how many blocks a TCN sees n steps."""
+    blocks = 1
+    while TCN(1, 1, blocks, device="meta").receptive_field < n:
+        blocks += 1
+    return blocks
+
+
+def reach(model):
+    """What a row says of a TCN: the steps that it sees."""
+    return {"receptive_field": model.receptive_field} if isinstance(model, TCN) else {}
 
 
 # Operations
@@ -79,51 +115,64 @@ def operations(architecture, d, n):
 
 
 @torch.no_grad()
-def forward(architecture, d, n):
+def forward(architecture, d, n, blocks=1):
     """Milliseconds of one forward pass, B = 1; of the Transformer, what attention alone takes of it, both ways."""
-    x = torch.randn(n, 1, d)
-    functions = {"milliseconds": _call(build(architecture, d).eval(), x)}
+    x, model = torch.randn(n, 1, d), build(architecture, d, blocks).eval()
+    functions = {"milliseconds": _call(model, x)}
     if architecture == "Transformer":
         q, k, v = (torch.randn(1, max(1, d // HEAD), n, min(d, HEAD)) for _ in "qkv")
         functions["attention_milliseconds"] = lambda: F.scaled_dot_product_attention(q, k, v, is_causal=True)
         if n <= MATERIALISED:
             functions["materialised_milliseconds"] = _call(build(architecture, d, fast=False).eval(), x)
             functions["materialised_attention_milliseconds"] = lambda: scaled_dot_product(q, k, v, is_causal=True)
-    return _milliseconds(functions)
+    taken, spread = _milliseconds(functions)
+    return reach(model) | taken | spread
 
 
 def _call(model, x):
     return lambda: model(x)
 
 
-def training(architecture, d, n):
+def training(architecture, d, n, blocks=1):
     """Tokens a second, forward and backward, for batches of so many tokens whatever their length.
 
     Our own fused layers run beside the library's where there are any: the faster of them counts.
     """
     x, upstream = torch.randn(n, max(1, TOKENS // n), d), torch.randn(n, max(1, TOKENS // n), d)
-    models = {"library": build(architecture, d)}
+    models = {"library": build(architecture, d, blocks)}
     if architecture in ("LSTM", "GRU"):
         models["fused"] = getattr(unrolled.torch, architecture)(d, d, fused=True)
-
-    def step(model):
-        parameters = list(model.parameters())
-        return lambda: torch.autograd.grad(model(x)[0], parameters, upstream)
-
-    taken = _milliseconds({name: step(model) for name, model in models.items()})
+    taken, spread = _milliseconds({name: _step(model, x, upstream) for name, model in models.items()})
     best = min(taken, key=taken.get)
-    return {"tokens_per_second": round(1000 * x.shape[0] * x.shape[1] / taken[best]), "by": best,
-            "B": x.shape[1], "parameters": sum(p.numel() for p in models[best].parameters())}
+    return reach(models["library"]) | {
+        "tokens_per_second": round(1000 * x.shape[0] * x.shape[1] / taken[best]), "by": best, "B": x.shape[1],
+        "parameters": sum(p.numel() for p in models[best].parameters())} | spread
+
+
+def _step(model, x, upstream):
+    """What gives the gradients of a model's parameters."""
+    parameters = list(model.parameters())
+    return lambda: torch.autograd.grad(model(x)[0], parameters, upstream)
 
 
 def _milliseconds(functions):
+    """The median for each function; and how many rounds there were, and how far apart."""
     for function in functions.values():
         function()
-    return {name: round(1000 * statistics.median(values), 4)
-            for name, values in timing.rounds(functions, SECONDS).items()}
+    taken = timing.rounds(functions, SECONDS)
+    return ({name: round(1000 * statistics.median(values), 4) for name, values in taken.items()},
+            {"rounds": min(map(len, taken.values())), "spread": max(map(_spread, taken.values()))})
+
+
+def _spread(values):
+    middle = statistics.median(values)
+    return round(statistics.median(abs(value - middle) for value in values) / middle, 4)
 
 
 # Memory
+
+
+KERNELS = {"materialised": SDPBackend.MATH, "tiled": SDPBackend.FLASH_ATTENTION}
 
 
 def memory(kind, n, backward, h=4, d_h=HEAD):
@@ -139,10 +188,8 @@ def memory(kind, n, backward, h=4, d_h=HEAD):
         `counted_bytes`: of tensors, exact (see `PeakBytes`); `resident_bytes`: how much further the resident memory of
         a process of its own went, scratch space included, or None where the system does not tell.
     """
-    backend = {"materialised": SDPBackend.MATH, "tiled": SDPBackend.FLASH_ATTENTION}[kind]
-
     def run(q, k, v):
-        with sdpa_kernel(backend), torch.set_grad_enabled(backward):
+        with sdpa_kernel(KERNELS[kind]), torch.set_grad_enabled(backward):
             output = F.scaled_dot_product_attention(q, k, v)
         return torch.autograd.grad(output.sum(), [q, k, v]) if backward else output
 
@@ -150,6 +197,25 @@ def memory(kind, n, backward, h=4, d_h=HEAD):
     with PeakBytes() as bytes_:
         run(*inputs)
     return {"counted_bytes": bytes_.peak, "resident_bytes": resident(lambda: run(*inputs), lambda: run(*few))}
+
+
+def training_memory(architecture, d, n, blocks=1, kind=None):
+    """Bytes that the gradients of a layer's parameters need at their peak, one sequence, beyond input and parameters.
+
+    Args:
+        architecture, d, n, blocks: of the layer, the fastest at hand, and the sequence.
+        kind: how a Transformer attends, as for `memory`.
+
+    Returns:
+        `counted_bytes` and `resident_bytes`, as `memory` does.
+    """
+    model, kernel = build(architecture, d, blocks), sdpa_kernel(KERNELS[kind]) if kind else contextlib.nullcontext()
+    few, whole = (_step(model, torch.randn(steps, 1, d), torch.randn(steps, 1, d)) for steps in (2, n))
+    with kernel:
+        few()
+        with PeakBytes() as bytes_:
+            whole()
+        return reach(model) | {"counted_bytes": bytes_.peak, "resident_bytes": resident(whole, few)}
 
 
 def resident(function, first=lambda: None):
@@ -191,7 +257,7 @@ def _status(name):
 
 
 @torch.no_grad()
-def streaming(architecture, d, n, layers=1, tokens=20, rounds=3):
+def streaming(architecture, d, n, blocks=1, tokens=20, rounds=3):
     """Microseconds for one more token when n have passed, a call each, and the bytes that are carried.
 
     A recurrent layer is stepped by the library's cell, which is faster for one step than its layer.
@@ -199,30 +265,74 @@ def streaming(architecture, d, n, layers=1, tokens=20, rounds=3):
     Returns:
         The median, the bytes of the state, and those that are held for it: a cache may have room for more.
     """
-    model = build(architecture, d, layers).eval()
-    x, taken, step = torch.randn(n + 1 + tokens, 1, d), [], lambda x, state: model(x, state)[1]
-    _, first = model(x[:n])
-    if architecture not in ("TCN", "Transformer"):
-        cell = getattr(nn, f"{architecture}Cell")(d, d)
+    layer, x = build(architecture, d, blocks).eval(), torch.randn(n + 1 + tokens, 1, d)
+    return reach(layer) | _stream(layer, layer(x[:n])[1], x[n:], rounds)
+
+
+def _stream(layer, first, x, rounds, around=lambda step: step):
+    """Step on from a state, a call for each step of x, the first of them untimed: what `streaming` returns."""
+    step, kept = layer, sum(part.nbytes for part in tensors(first))
+    if isinstance(layer, nn.RNNBase):
         first = tuple(part[0] for part in first) if isinstance(first, tuple) else first[0]
-        step = lambda x, state: cell(x[0], state)                                                # noqa: E731
+        cell = getattr(nn, f"{layer.mode.partition('_')[0]}Cell")(layer.input_size, layer.hidden_size)
+
+        def step(x_t, state):
+            state = cell(x_t[0], state)
+            return (state[0] if isinstance(state, tuple) else state), state
+
+    step, taken = around(step), []
     for _ in range(rounds):
-        state = step(x[n : n + 1], first)
-        for t in range(n + 1, n + 1 + tokens):
+        state = step(x[:1], first)[1]
+        for t in range(1, len(x)):
             start = time.process_time()
-            state = step(x[t : t + 1], state)
+            state = step(x[t : t + 1], state)[1]
             taken.append(time.process_time() - start)
-    reach = {"receptive_field": model.receptive_field} if architecture == "TCN" else {}
     held = {part.untyped_storage().data_ptr(): part.untyped_storage().nbytes() for part in tensors(state)}
-    scale = n / (n + 1 + tokens) if architecture == "Transformer" else 1  # the state after n, not after those timed
-    return {"microseconds": round(1e6 * statistics.median(taken), 2), **reach,
-            "state_bytes": round(scale * sum(part.nbytes for part in tensors(state))),
-            "held_bytes": sum(held.values())}
+    return {"microseconds": round(1e6 * statistics.median(taken), 2), "state_bytes": kept,
+            "held_bytes": sum(held.values()), "rounds": len(taken), "spread": _spread(taken)}
 
 
 def tensors(state):
     """The tensors of any nesting of lists and tuples."""
     return [state] if isinstance(state, torch.Tensor) else [one for part in state for one in tensors(part)]
+
+
+# The networks that were trained
+
+
+def trained(task, model, width, n):
+    """A network of `unrolled.architectures`: its training on that task's batches, and a stream after n steps.
+
+    Args:
+        task, model, width: of a configuration of its record.
+        n: steps that have passed in the stream. A batch has the length that it has in training, T.
+
+    Returns:
+        `parameters` of the layer, `network_parameters` with input and read-out; `T` and `B` of a batch;
+        `tokens_per_second` forward, loss and backward; and what `streaming` returns, for a step of the whole network.
+    """
+    sizes, batch, error, *_ = architectures.TASKS[task](0, None)
+    torch.manual_seed(0)
+    network = architectures.Network(model, architectures.INPUTS[task], width, **sizes)
+    x, y = batch(0)
+    parameters = list(network.parameters())
+    taken, spread = _milliseconds({"step": lambda: torch.autograd.grad(error(network, x, y), parameters)})
+
+    def around(step):
+        def whole(x_t, state):
+            output, state = step(network.input(x_t), state)
+            return network.readout(output), state
+        return whole
+
+    stream = x[:, :1].repeat(1 + (n + 21) // len(x), *[1] * (x.dim() - 1))[: n + 21]
+    with torch.no_grad():
+        first = network.layer(network.input(stream[:n]))[1]
+        streamed = _stream(network.layer, first, stream[n:], 3, around)
+    return {
+        "parameters": architectures.parameters(network.layer), "network_parameters": architectures.parameters(network),
+        "T": len(x), "B": x.shape[1], "tokens_per_second": round(1000 * x.shape[0] * x.shape[1] / taken["step"]),
+        **streamed, "spread": max(spread["spread"], streamed["spread"]), "rounds": spread["rounds"],
+    }
 
 
 # Depth
@@ -251,7 +361,7 @@ def depth(architecture, n, d=8):
 # Everything
 
 PARTS = {"operations": operations, "forward": forward, "training": training, "memory": memory,
-         "streaming": streaming, "depth": depth}
+         "training_memory": training_memory, "streaming": streaming, "trained": trained, "depth": depth}
 
 
 def cases():
@@ -259,35 +369,47 @@ def cases():
     every = [{"architecture": a, "d": d} for d in WIDTHS for a in ARCHITECTURES]
     found = [("operations", one | {"n": n}) for one in every for n in LENGTHS
              if n <= 256 or one["architecture"] in ("TCN", "Transformer")]          # the others: as much for each step
-    found += [("forward", one | {"n": n}) for one in every for n in LENGTHS]
-    found += [("training", one | {"n": n}) for one in every for n in (32, 128, 512, 2048)]
+    found += [("forward", one) for one in _with_blocks(every, LENGTHS)]
+    found += [("training", one) for one in _with_blocks(every, TRAINING_LENGTHS)]
     found += [("memory", {"kind": kind, "n": n, "backward": backward}) for n in LENGTHS if n >= 128
-              for kind in ("materialised", "tiled") for backward in (False, True)]
-    found += [("streaming", one | {"n": n}) for one in every for n in (10, 100, 1000, 4000)]
-    found += [("streaming", {"architecture": "TCN", "d": d, "n": n, "layers": 10}) for d in WIDTHS for n in (10, 4000)]
+              for kind in KERNELS for backward in (False, True)]
+    found += [("training_memory", one | kind) for one in _with_blocks(every, TRAINING_LENGTHS)
+              for kind in ([{"kind": kind} for kind in KERNELS] if one["architecture"] == "Transformer" else [{}])]
+    found += [("streaming", one) for one in _with_blocks(every, (10, 100, 1000, 4000))]
+    found += [("trained", {"task": task, "model": model, "width": width, "n": 1000})
+              for task, model, width, characters in architectures.configurations(architectures.recorded()["rows"])
+              if task in TRAINED and characters is None]
     return found + [("depth", {"architecture": a, "n": n}) for n in (4, 8, 16, 32) for a in ARCHITECTURES]
 
 
+def _with_blocks(every, lengths):
+    """Each layer at each length; a TCN with one block, and with as many as it takes to see all of it."""
+    return [one | {"n": n} | blocks for one in every for n in lengths
+            for blocks in ([{"blocks": 1}, {"blocks": blocks_for(n)}] if one["architecture"] == "TCN" else [{}])]
+
+
 def measure(measured_on):
-    """All cases, but for those that a stopped run has measured: {part: rows}."""
-    mark, done = fingerprint(measured_on), {}
+    """All cases, but for those that a stopped run has measured: {part: rows}, and the highest load on the way."""
+    mark, done, loads = fingerprint(measured_on), {}, []
     with contextlib.suppress(FileNotFoundError):
         for line in UNFINISHED.read_text(encoding="utf-8").splitlines():
             with contextlib.suppress(json.JSONDecodeError):
                 kept = json.loads(line)
                 if kept.pop("fingerprint") == mark:
-                    done[json.dumps([kept["part"], kept["given"]])] = kept["found"]
+                    done[json.dumps([kept["part"], kept["given"]])] = kept["found"], kept["load"]
     rows = {part: [] for part in PARTS}
     with timing.one_core(), timing.no_collection():
         for part, given in tqdm(cases(), unit="case", smoothing=0, disable=None):
-            found = done.get(json.dumps([part, given]))
-            if found is None:
-                found = PARTS[part](**given)
+            key = json.dumps([part, given])
+            if key not in done:
+                done[key] = PARTS[part](**given), timing.load()
+                line = {"part": part, "given": given, "found": done[key][0], "load": done[key][1], "fingerprint": mark}
                 UNFINISHED.parent.mkdir(parents=True, exist_ok=True)
                 with UNFINISHED.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps({"part": part, "given": given, "found": found, "fingerprint": mark}) + "\n")
-            rows[part].append(given | found)
-    return rows
+                    file.write(json.dumps(line) + "\n")
+            rows[part].append(given | done[key][0])
+            loads.append(done[key][1])
+    return rows, max((load for load in loads if load is not None), default=None)
 
 
 def crossover(rows, whole, part):
@@ -306,12 +428,16 @@ def report(rows):
               f"materialised (of {', '.join(map(str, LENGTHS))})")
     for part, what in (("training", "tokens_per_second"), ("streaming", "microseconds"), ("streaming", "state_bytes"),
                        ("depth", "shortest_products"), ("depth", "longest_products")):
-        shown = [row for row in rows[part] if "layers" not in row or part == "depth"]
+        shown = [row for row in rows[part] if part == "depth" or row.get("blocks") != 1]
         lengths = sorted({row["n"] for row in shown})
         print(f"\n{part + ': ' + what:32}" + "".join(f"{f'n = {n}':>12}" for n in lengths))
         for d, a in dict.fromkeys((row.get("d"), row["architecture"]) for row in shown):
             values = {row["n"]: row[what] for row in shown if (row.get("d"), row["architecture"]) == (d, a)}
             print(f"{a + (f', d = {d}' if d else ''):32}" + "".join(f"{values[n]:>12}" for n in lengths))
+    print("\nThe networks that were trained, of text and of the memory task" + " " * 4 + "steps/s       µs    bytes")
+    for row in rows["trained"]:
+        print(f"{row['task'] + ', ' + row['model']:40} {row['width']:4} units, n = {row['n']:5}"
+              f"{row['tokens_per_second']:10}{row['microseconds']:10.0f}{row['state_bytes']:10}")
     print(f"\n{'memory: counted / resident MiB':32}{'n':>8}{'forward':>20}{'and backward':>20}")
     for kind, n in dict.fromkeys((row["kind"], row["n"]) for row in rows["memory"]):
         both = [f"{row['counted_bytes'] / 2**20:.1f} / {(row['resident_bytes'] or 0) / 2**20:.1f}"
@@ -341,7 +467,7 @@ def main(arguments=None):
         UNFINISHED.unlink(missing_ok=True)
     measured_on = origin("torch", "numpy", paths=["benchmarks/*.py", "src/unrolled/*.py", "src/unrolled/torch"])
     measured_on |= {"load": timing.load(), "tokens_per_batch": TOKENS, "head_width": HEAD}
-    rows = measure(measured_on)
+    rows, measured_on["highest_load"] = measure(measured_on)
     report(rows)
     if options.record:
         record(rows, measured_on)

@@ -25,9 +25,11 @@ import unrolled
 
 PACKAGES = "torch", "numpy"                     # whose versions decide the digits
 # The code that decides them, below src/unrolled; of a layer it is only the start that counts.
-CODE = ("long_memory.py", "comparison.py", "bottleneck.py", "checks.py", "shapes.py", "gradients.py",
-        "training.py", "data/tasks.py", "data/elnino.*", "data/source_code.py", "data/dates.py", "torch/stack.py",
-        "torch/rnn.py", "torch/lstm.py", "torch/gru.py", "torch/minimal.py", "torch/scores.py", "torch/seq2seq.py")
+CODE = ("long_memory.py", "comparison.py", "bottleneck.py", "architectures.py", "recall.py", "checks.py", "shapes.py",
+        "gradients.py", "training.py", "data/tasks.py", "data/elnino.*", "data/source_code.py", "data/dates.py",
+        "torch/stack.py", "torch/rnn.py", "torch/lstm.py", "torch/gru.py", "torch/minimal.py", "torch/scores.py",
+        "torch/seq2seq.py", "torch/tcn.py", "torch/attention.py", "torch/norm.py", "torch/positions.py",
+        "torch/transformer.py")
 SOURCES = tuple(f"src/unrolled/{pattern}" for pattern in CODE)
 RETRIES = 2
 PATIENCE = "10s"                                # with a scheduler that does not answer

@@ -5,9 +5,11 @@ import math
 import numpy as np
 import pytest
 import torch
+from sklearn.linear_model import Ridge
 from torch import nn
 
 from unrolled import comparison
+from unrolled.data import load_elnino
 from unrolled.parity import relative_error
 from unrolled.training import SEEDS, seed_everything
 
@@ -101,6 +103,41 @@ def rows(**scores):
     base = {"task": "elnino", "cell": "GRU", "hidden_size": 4, "characters": None}
     return [base | {"learning_rate": float(rate[1:]), "seed": seed, "validation": [9.0, score], "test": seed}
             for rate, score in scores.items() for seed in (comparison.TUNING_SEED, *SEEDS)]
+
+
+@pytest.mark.parametrize(("shift", "word"), [(0.0, "equal"), (0.005, "equal"), (0.2, "different"), (-0.2, "different")])
+def test_two_groups_are_equal_different_or_undecided(shift, word):
+    one = np.array([4.0, 4.002, 3.998, 4.001, 3.999])
+    mean, half, found = comparison.difference(one + shift, one)
+    assert math.isclose(mean, shift, abs_tol=1e-12)
+    assert half > 0
+    assert found == word
+    assert comparison.difference(10 * one + 10 * shift, 10 * one, per_cent=True)[2] == word
+    assert math.isclose(comparison.difference(2 * one, one, per_cent=True)[0], 100)
+
+
+def test_the_linear_baseline_is_the_ridge_regression_of_scikit_learn():
+    sea, months = load_elnino(), 12
+    rows = {name: range(max(part.start, months - 1), part.stop - comparison.LEAD)
+            for name, part in sea.parts.items()}
+
+    def given(t):
+        return [*sea.anomaly[t - months + 1 : t + 1], *(f(2 * np.pi * sea.month[t] / 12) for f in (np.sin, np.cos)), 1]
+
+    x, y = ({name: [make(t) for t in rows[name]] for name in ("train", "test")}
+            for make in (given, lambda t: sea.anomaly[t + comparison.LEAD]))
+    model = Ridge(alpha=1.0, fit_intercept=False).fit(x["train"], y["train"])
+    error = math.sqrt(np.mean((model.predict(x["test"]) - y["test"]) ** 2))
+    assert math.isclose(comparison.sea_baselines()["linear, 12 months"], error, rel_tol=1e-9)
+
+
+@pytest.mark.filterwarnings("error")
+def test_seeds_that_all_score_the_same_are_compared_in_silence():
+    assert comparison.difference([1.0] * 5, [0.3, 0.4, 0.35, 0.3, 0.4])[2] == "different"
+
+
+def test_five_scattered_seeds_decide_nothing():
+    assert comparison.difference([1, 2, 3, 4, 5], [1.5, 2, 3.5, 4, 5])[2] == "undecided"
 
 
 def test_the_learning_rate_is_chosen_on_the_seed_for_tuning_alone():

@@ -9,6 +9,8 @@ from unrolled import diagrams
 from unrolled.plots import GATES
 
 SVG = "{http://www.w3.org/2000/svg}"
+QUESTIONS = [("a stream?", ("yes", "streaming"), "an LSTM", ("no", "at-once")),
+             ("a known reach,\nand short?", ("yes", "field"), "a TCN", ("no", "reach"))]
 DRAWINGS = {
     "unrolled": lambda: diagrams.unrolled_graph(3),
     "unrolled, 5 steps": lambda: diagrams.unrolled_graph(5),
@@ -21,6 +23,8 @@ DRAWINGS = {
     "LSTM with peepholes": lambda: diagrams.lstm_cell(peephole=True),
     "GRU": diagrams.gru_cell,
     "GRU, reset before": lambda: diagrams.gru_cell(reset_after=False),
+    "paths": diagrams.paths,
+    "decision": lambda: diagrams.decision(QUESTIONS, "a Transformer"),
 }
 
 
@@ -97,3 +101,26 @@ def test_the_state_of_a_gru_has_the_thickest_line():
 def test_the_front_page_shows_the_drawing_that_the_code_draws():
     saved = Path(__file__).parent.parent / "book/_static/unrolled-graph.svg"
     assert saved.read_text(encoding="utf-8").strip() == diagrams.unrolled_graph().data
+
+
+@pytest.mark.parametrize("steps", [4, 8, 16])
+def test_the_marked_path_takes_a_map_a_step_one_a_doubling_or_one(steps):
+    svg = parse(diagrams.paths(steps))
+    arrows = list(svg.iter(f"{SVG}polygon"))
+    assert len(arrows) == (steps + 1) + (steps.bit_length() - 1) + 1      # a recurrence's way in and way out, too
+    labels = ["".join(node.itertext()) for node in svg.iter(f"{SVG}text")]
+    assert [f"{steps} maps on the way", f"{steps.bit_length() - 1} maps on the way", "1 map on the way"] == [
+        label for label in labels if "on the way" in label]
+
+
+def test_every_edge_of_a_flow_chart_is_a_link_and_every_arrow_has_one():
+    svg = parse(diagrams.decision(QUESTIONS, "a Transformer"))
+    links = [(node.get("href"), "".join(node.itertext())) for node in svg.iter(f"{SVG}a")]
+    assert links == [("#streaming", "yes"), ("#at-once", "no"), ("#field", "yes"), ("#reach", "no")]
+    assert len(list(svg.iter(f"{SVG}polygon"))) == len(links)
+
+
+def test_a_flow_chart_is_legible_on_a_phone():
+    svg = parse(diagrams.decision(QUESTIONS, "a Transformer"))
+    assert float(svg.get("width")) <= 343                   # 375 pixels less the page's margins: no need to shrink it
+    assert min(float(node.get("font-size")) for node in svg.iter(f"{SVG}text")) >= 12

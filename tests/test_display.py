@@ -1,10 +1,11 @@
-"""`show` and `claim`: what reaches a notebook, what reaches a terminal, and what is refused."""
+"""`show`, `table` and `claim`: what reaches a notebook, what reaches a terminal, and what is refused."""
 
 import functools
 import math
 import sys
 import types
 
+import bs4
 import numpy as np
 import pytest
 
@@ -118,6 +119,11 @@ def test_claim_verdict(terminal, capsys, holds, when, verdict):
     assert capsys.readouterr().out == f"{verdict} · measured: 3 of 4 · claim a-claim-2\n"
 
 
+def test_a_claim_without_a_measurement_says_so_and_what_is_missing(terminal, capsys):
+    display.claim("a-claim-3", "no GPU at hand", None)
+    assert capsys.readouterr().out == "not measured yet · no GPU at hand · claim a-claim-3\n"
+
+
 @pytest.mark.parametrize(("arguments", "error", "message"), [
     ((3, "f", True), TypeError, "key must be text, got int"),
     (("k", 0.37, True), TypeError, "figure must be text, got float"),
@@ -131,7 +137,41 @@ def test_claim_verdict(terminal, capsys, holds, when, verdict):
     (("k", "f", True, " "), ValueError, "when must be one line"),
     (("Not a key", "f", True), ValueError, "lower case words"),
     (("k", "f", False, "n < d"), ValueError, "needs a claim that holds"),
+    (("k", "f", None, "n < d"), ValueError, "needs a claim that holds"),
 ])
 def test_claim_refuses(arguments, error, message):
     with pytest.raises(error, match=message):
         display.claim(*arguments)
+
+
+# table
+
+
+ROWS = [("state < 4 kB", "stream", ["1", "22"]), ("depth", "depth", ["256", "12"])]
+
+
+def test_table_gives_a_notebook_links_and_every_cell(notebook):
+    display.table("Costs", ["", "LSTM", "Transformer"], ROWS)
+    [bundle] = notebook
+    soup = bs4.BeautifulSoup(bundle["text/html"], "html.parser")
+    assert soup.div["aria-label"] == "Costs"
+    assert [(link["href"][1:], link.text) for link in soup.find_all("a")] == [(to, name) for name, to, _ in ROWS]
+    assert [[cell.text for cell in row.find_all("td")] for row in soup.tbody.find_all("tr")] == [row[2] for row in ROWS]
+
+
+def test_a_unit_stands_below_the_name_of_its_row(notebook):
+    display.table("Costs", ["", "LSTM"], [("state\nbytes, width 64", "stream", ["512"])])
+    name = bs4.BeautifulSoup(notebook[0]["text/html"], "html.parser").tbody.th
+    assert (name.a.text, name.small.text) == ("state", "bytes, width 64")
+    assert "state, bytes, width 64  512" in notebook[0]["text/plain"]
+
+
+def test_table_prints_aligned_columns_in_a_terminal(terminal, capsys):
+    display.table("Costs", ["", "LSTM", "Transformer"], ROWS)
+    head, state, depth = capsys.readouterr().out.splitlines()
+    assert head.index("Transformer") == state.index("22") == depth.index("12")
+
+
+def test_table_refuses_a_row_of_another_length(terminal):
+    with pytest.raises(ValueError, match="row 'depth' must have 1 cells, got 2"):
+        display.table("Costs", ["", "LSTM"], ROWS[1:])

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unrolled.paths import path_length
+from unrolled.paths import arriving, path_length
 from unrolled.torch import GRU, LSTM, RNN, TCN, CausalTransformer
 
 EDGES = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 7), st.booleans()), max_size=16)
@@ -91,3 +91,15 @@ def test_what_is_no_graph_is_refused(refuses):
         path_length(x.exp(), x, "steps")
     with refuses(TypeError, "longest must be True or False, got int 1"):
         path_length(x.exp(), x, longest=1)
+
+
+def test_what_arrives_is_the_power_of_a_linear_recurrence_and_ends_with_a_receptive_field():
+    class Fading(torch.nn.Module):
+        def forward(self, x):
+            return torch.stack([sum(x[s] * 0.5 ** (t - s) for s in range(t + 1)) for t in range(len(x))]), None
+
+    reached = arriving(lambda width: Fading(), 6, 4, seeds=(0, 1))
+    assert reached.shape == (2, 6)
+    assert reached[:, 1:] / reached[:, :-1] == pytest.approx(0.5)
+    field = TCN(3, 3, 2).receptive_field
+    assert (arriving(lambda width: TCN(width, width, 2), field + 3, 3)[:, field:] == 0).all()

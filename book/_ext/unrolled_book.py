@@ -133,7 +133,7 @@ class Claims(Record):
             numbered = all(source.isdigit() for source in claim["source"])
             sources = "source " * numbered + ", ".join(claim["source"])
             verdict = verdicts[key]["verdict"]
-            mark = {"holds": "holds", "does not hold": "fails"}.get(verdict, "depends")
+            mark = {"holds": "holds", "does not hold": "fails", "not measured yet": "open"}.get(verdict, "depends")
             link = self.reference("std", "ref", f"claim-{key}", verdict)
             rows.append([
                 self.inline(claim["claim"]) + [nodes.inline("", f" ({sources})", classes=["source"])],

@@ -9,10 +9,12 @@ seed are not a pair, and their scores are to be compared as those of independent
 import bisect
 import json
 import math
+import warnings
 from pathlib import Path
 
 import numpy as np
 import torch
+from scipy import stats
 from torch import nn
 from torch.func import functional_call
 from torch.nn import functional as F
@@ -82,16 +84,17 @@ def parameters(layer):
 def width_for(cell, input_size, wanted):
     """The hidden size at which a layer of that cell has as nearly as possible `wanted` parameters."""
     checks.choice("cell", cell, CELLS)
+    return nearest_width(lambda hidden_size: parameters(CELLS[cell](input_size, hidden_size)), wanted)
+
+
+def nearest_width(count, wanted):
+    """The width at which `count`, a function that grows with it, is as near as possible to `wanted`."""
     checks.positive_int("wanted", wanted)
-
-    def count(hidden_size):
-        return parameters(CELLS[cell](input_size, hidden_size))
-
     enough = 1
     while count(enough) < wanted:
         enough *= 2
     above = 1 + bisect.bisect_left(range(1, enough), wanted, key=count)         # the narrowest with at least as many
-    return min((max(1, above - 1), above), key=lambda hidden_size: abs(count(hidden_size) - wanted))
+    return min((max(1, above - 1), above), key=lambda width: abs(count(width) - wanted))
 
 
 class Reader(nn.Module):
@@ -166,6 +169,58 @@ def run(task, cell, hidden_size, learning_rate, seed, updates, characters=None):
     settings = {"task": task, "cell": cell, "hidden_size": hidden_size, "characters": characters,
                 "learning_rate": learning_rate, "seed": seed, "updates": updates}
     return settings | train(**settings)[2]
+
+
+def sea_baselines(months=12, ridge=1.0):
+    """What the sea's temperature can be forecast by without a network: errors on the test part, in °C.
+
+    Args:
+        months: how far the linear regression looks back.
+        ridge: its penalty on squared weights.
+
+    Returns:
+        A dict of floats by name: the calendar month's mean, today's anomaly carried forward, a linear regression on the
+        last months, the season and a constant.
+    """
+    sea = load_elnino()
+    phase = 2 * np.pi * sea.month / 12
+
+    def lags(part):
+        now = np.arange(max(part.start, months - 1), part.stop - LEAD)
+        season = [np.sin(phase[now]), np.cos(phase[now]), np.ones(len(now))]
+        return np.column_stack([sea.anomaly[now - k] for k in range(months)] + season), sea.anomaly[now + LEAD]
+
+    features, ahead = lags(sea.parts["train"])
+    weights = np.linalg.solve(features.T @ features + ridge * np.eye(features.shape[1]), features.T @ ahead)
+    features, ahead = lags(sea.parts["test"])
+    forecasts = {"calendar month": 0 * ahead, "today's anomaly": features[:, 0],
+                 f"linear, {months} months": features @ weights}
+    return {name: float(np.sqrt(np.mean((forecast - ahead) ** 2))) for name, forecast in forecasts.items()}
+
+
+def difference(one, other, per_cent=False):
+    """One group of scores minus another: the rule by which the pages call two models different.
+
+    The seeds of two models are no pairs, so the 95 % interval is Welch's, for two independent groups. If it lies
+    within one per cent of `other` around zero, the two are "equal"; else, if it leaves out zero, "different"; else the
+    seeds leave it "undecided".
+
+    Args:
+        one, other: scores, one a seed.
+        per_cent: of the mean of `other`.
+
+    Returns:
+        Difference of the means, half of its interval, and the word.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)                     # seeds that all score the same are no fault
+        between = stats.ttest_ind(one, other, equal_var=False).confidence_interval()
+    scale = abs(float(np.mean(other)))
+    word = "different" if between.low > 0 or between.high < 0 else "undecided"
+    if max(-between.low, between.high) < 0.01 * scale:
+        word = "equal"
+    unit = 100 / scale if per_cent else 1
+    return float(unit * (between.low + between.high) / 2), float(unit * (between.high - between.low) / 2), word
 
 
 def recorded():

@@ -1,10 +1,11 @@
-"""What a chapter puts on its page: the source of a definition, and one row of the claims ledger.
+"""What a chapter puts on its page: the source of a definition, a table with links, and one row of the claims ledger.
 
 In a notebook both appear as formatted output; in a terminal they are printed. IPython is therefore never
 required: if nothing has imported it, there is no notebook to display in.
 """
 
 import ast
+import html
 import inspect
 import re
 import sys
@@ -33,18 +34,47 @@ def show(obj, *more, docstring=True):
     _put({"text/markdown": f"{fence}python\n{source}\n{fence}", "text/plain": f"source of {names}"}, otherwise=source)
 
 
+def table(label, head, rows):
+    """Display a table in which every row leads to the place on the page where it is measured.
+
+    Args:
+        label: what the table is, for those who hear it.
+        head: titles of the columns, the first that of the rows' names.
+        rows: (name, anchor, cells): the name, and after a line break its unit or condition; the anchor without its
+            hash; the cells as text, one a further column.
+
+    Raises:
+        ValueError: a row with fewer or more cells than columns.
+    """
+    for name, _, cells in rows:
+        if len(cells) != len(head) - 1:
+            raise ValueError(f"row {name!r} must have {len(head) - 1} cells, got {len(cells)}")
+    titles = "".join(f'<th scope="col">{html.escape(title)}</th>' for title in head)
+    body = "".join(
+        f'<tr><th scope="row"><a href="#{html.escape(anchor)}">{html.escape(name.partition(chr(10))[0])}</a>'
+        + (f"<small>{html.escape(name.partition(chr(10))[2])}</small>" if "\n" in name else "") + "</th>"
+        + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>" for name, anchor, cells in rows)
+    lines = [head, *([name.replace("\n", ", "), *cells] for name, _, cells in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    plain = "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines)
+    _put({"text/html": f'<div class="scrolling" role="region" tabindex="0" aria-label="{html.escape(label)}">'
+                       f'<table class="record named"><thead><tr>{titles}</tr></thead><tbody>{body}</tbody>'
+                       "</table></div>",
+          "text/plain": plain}, otherwise=plain)
+
+
 def claim(key, figure, holds, when=None):
     """Record the measured verdict on one claim: a line on the page, a row in the ledger.
 
     Args:
         key: the row's name in `book/claims.yml`: lower case words joined by hyphens.
         figure: what was measured, as text with its unit, such as `"0.37 after 100 steps"`.
-        holds: a bool computed by the cell.
+        holds: a bool computed by the cell; None where the page has no measurement, and the figure says what is missing.
         when: the condition under which the claim holds, completing "holds if …"; only with a true `holds`.
 
     Raises:
-        TypeError: `key`, `figure` or `when` is not text, or `holds` is not a bool.
-        ValueError: `key` is badly formed, a text is empty, or `when` is given for a claim that does not hold.
+        TypeError: `key`, `figure` or `when` is not text, or `holds` is neither a bool nor None.
+        ValueError: `key` is badly formed, a text is empty, or `when` is given for a claim that is not known to hold.
     """
     for label, text in (("key", key), ("figure", figure), ("when", when)):
         if text is None and label == "when":
@@ -55,12 +85,16 @@ def claim(key, figure, holds, when=None):
             raise ValueError(f"{label} must be one line of text, got {text!r}")
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", key):
         raise ValueError(f"key must be lower case words joined by hyphens, got {key!r}")
-    if not _is_bool(holds):
-        raise TypeError(f"holds must be a bool computed by the cell, got {type(holds).__name__}: {holds!r}")
+    if holds is not None and not _is_bool(holds):
+        raise TypeError(f"holds must be a bool computed by the cell, or None, got {type(holds).__name__}: {holds!r}")
     if when is not None and not holds:
-        raise ValueError(f"{key}: a condition (when={when!r}) needs a claim that holds under it, but holds is False")
-    verdict = "does not hold" if not holds else "holds" if when is None else f"holds if {when}"
-    line = f"{{}}{verdict}{{}} · measured: {figure} · claim {{}}{key}{{}}"
+        raise ValueError(f"{key}: a condition (when={when!r}) needs a claim that holds under it, but holds is {holds}")
+    if holds is None:
+        verdict, measured = "not measured yet", ""
+    else:
+        verdict = "does not hold" if not holds else "holds" if when is None else f"holds if {when}"
+        measured = "measured: "
+    line = f"{{}}{verdict}{{}} · {measured}{figure} · claim {{}}{key}{{}}"
     plain = line.format("", "", "", "")
     _put(
         {

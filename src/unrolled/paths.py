@@ -5,9 +5,11 @@ number is followed by itself: a node of the graph hands back the derivatives of 
 there is a way. Sizes do not matter, so what travels is drawn anew, between 0.5 and 1.5, at every node.
 """
 
+import numpy as np
 import torch
 
 from unrolled import checks
+from unrolled.training import SEEDS, seed_everything
 
 PRODUCTS = {"MmBackward0", "AddmmBackward0", "BmmBackward0", "BaddbmmBackward0", "MvBackward0", "DotBackward0",
             "ConvolutionBackward0"}
@@ -68,6 +70,30 @@ def path_length(output, x, count="products", longest=False):
                     there = arrived.setdefault(following, {}).setdefault(after, {})
                     there[nr] = there[nr] + travels.abs() if nr in there else travels.abs()
     return found
+
+
+def arriving(make, seq_len, width, seeds=SEEDS):
+    """How much of a random gradient at the last output arrives at the input k steps before, in untrained layers.
+
+    Args:
+        make: a function that builds a layer from and to that width, called once a seed, after seeding; the layer maps
+            (T, 1, width) to (output, state).
+        seq_len: how many steps, T.
+        width: numbers a step, in and out.
+        seeds: one layer each.
+
+    Returns:
+        Norms, (seeds, T), in float64; entry k belongs to k steps back.
+    """
+    rows = []
+    for seed in seeds:
+        seed_everything(seed)
+        layer = make(width).double()
+        x = torch.randn(seq_len, 1, width, dtype=torch.float64, requires_grad=True)
+        upstream = torch.randn(width, dtype=torch.float64) / width**0.5
+        [slope] = torch.autograd.grad(layer(x)[0][-1, 0], x, upstream)
+        rows.append(slope[:, 0].norm(dim=-1).flip(0).numpy())
+    return np.array(rows)
 
 
 def _in_order(root):

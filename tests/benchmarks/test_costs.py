@@ -59,6 +59,46 @@ def test_resident_memory_is_what_a_call_touches(costs):
     assert costs.resident(lambda: [torch.ones(few) for _ in range(2**11)]) >= 2**25
 
 
+@pytest.mark.parametrize("n", [5, 13, 29, 125, 1021])
+def test_a_convolutional_network_gets_the_fewest_blocks_that_see_all(costs, n):
+    for steps, blocks in ((n, costs.blocks_for(n)), (n + 1, costs.blocks_for(n) + 1)):
+        assert costs.blocks_for(steps) == blocks
+        assert [costs.build("TCN", 2, some).receptive_field >= steps for some in (blocks - 1, blocks) if some] == (
+            [False, True] if blocks > 1 else [True])
+
+
+def test_every_convolutional_network_is_measured_with_one_block_and_with_all_that_it_needs(costs):
+    for part in ("forward", "training", "training_memory", "streaming"):
+        cases = [given for which, given in costs.cases() if which == part]
+        assert len({str(one) for one in cases}) == len(cases)
+        for one in cases:
+            assert ("blocks" in one) == (one["architecture"] == "TCN"), one
+        blocks = {(one["d"], one["n"], one["blocks"]) for one in cases if "blocks" in one}
+        assert blocks == {(one["d"], one["n"], some) for one in cases for some in (1, costs.blocks_for(one["n"]))}
+
+
+@pytest.mark.parametrize("part", ["forward", "training", "training_memory", "streaming"])
+def test_the_blocks_that_are_asked_for_are_measured(costs, part, monkeypatch):
+    monkeypatch.setattr(costs, "TOKENS", 16)
+    assert costs.PARTS[part]("TCN", 4, 16, blocks=3)["receptive_field"] == 29
+    assert "receptive_field" not in costs.PARTS[part]("LSTM", 4, 16)
+
+
+@pytest.mark.parametrize("architecture", ["RNN", "LSTM", "GRU", "TCN", "Transformer"])
+def test_what_training_holds_grows_with_the_length_and_covers_every_output_and_gradient(costs, architecture):
+    found = [costs.training_memory(architecture, 32, n)["counted_bytes"] for n in (100, 200, 400)]
+    weights = sum(p.nbytes for p in costs.build(architecture, 32).parameters())
+    assert found[0] > weights + 4 * 100 * 32
+    assert (found[2] - found[1]) / (found[1] - found[0]) == pytest.approx(2, rel=0.1)   # with a workspace rounded up
+
+
+def test_scores_that_are_written_out_are_held_in_training_too(costs):
+    tiled, materialised = ([costs.training_memory("Transformer", 32, n, kind=kind)["counted_bytes"] for n in (256, 512)]
+                           for kind in ("tiled", "materialised"))
+    assert materialised[1] - tiled[1] > 4 * 512**2                           # one head's weights, float32
+    assert tiled[1] < 2.1 * tiled[0] < materialised[1]
+
+
 @pytest.mark.parametrize("n", [3, 40])
 @pytest.mark.parametrize(("architecture", "numbers"), [
     ("RNN", lambda n: 64), ("LSTM", lambda n: 128), ("GRU", lambda n: 64), ("TCN", lambda n: 4 * 64),
@@ -85,10 +125,33 @@ def test_a_stream_goes_on_from_n_tokens(costs, monkeypatch):
     assert seen == [(5, 0), *[(1, 5), (1, 6), (1, 7)] * 2]
 
 
+def test_a_spread_is_the_median_distance_from_the_median_in_shares_of_it(costs, monkeypatch):
+    monkeypatch.setattr(costs.timing, "rounds", lambda functions, seconds: {"a": [1, 2, 2, 3, 8], "b": [4, 4, 4]})
+    assert costs._milliseconds({}) == ({"a": 2000, "b": 4000}, {"rounds": 3, "spread": 0.5})
+
+
+@pytest.mark.parametrize(("model", "numbers"), [("RNN", 8), ("LSTM", 16), ("GRU", 8), ("TCN", 2 * (9 + 8 + 30 * 16)),
+                                                ("Transformer", 2 * 2 * 12 * 8)])
+def test_the_networks_that_were_trained_are_measured_on_their_own_batches(costs, model, numbers):
+    found = costs.trained("delayed recall", model, 8, n=12)
+    assert (found["T"], found["B"]) == (102, 16)
+    assert found["state_bytes"] == 4 * numbers
+    assert found["network_parameters"] - found["parameters"] == 4 * 9 + (9 * 8 + 8) * (model == "Transformer")
+    assert min(found["tokens_per_second"], found["microseconds"]) > 0
+
+
+def test_a_stream_of_cells_goes_through_the_whole_network(costs, monkeypatch):
+    seen, forward = [], torch.nn.Linear.forward
+    monkeypatch.setattr(torch.nn.Linear, "forward", lambda self, x: seen.append(x.shape) or forward(self, x))
+    costs.trained("text", "LSTM", 8, n=2)
+    assert {tuple(shape) for shape in seen} == {(64, 16, 8), (1, 8)}
+
+
 @pytest.mark.parametrize("architecture", ["LSTM", "TCN", "Transformer"])
 def test_batches_for_training_have_equally_many_tokens(costs, architecture, monkeypatch):
     monkeypatch.setattr(costs, "TOKENS", 12)
-    monkeypatch.setattr(costs, "_milliseconds", lambda functions: {name: 2.0 for name, f in functions.items() if f()})
+    monkeypatch.setattr(costs, "_milliseconds", lambda functions: (
+        {name: 2.0 for name, f in functions.items() if f()}, {}))
     found = [costs.training(architecture, 32, n) for n in (3, 6)]
     assert [one["B"] for one in found] == [4, 2]
     assert [one["tokens_per_second"] for one in found] == [6000, 6000]
@@ -126,11 +189,23 @@ def test_a_run_that_was_stopped_goes_on_and_is_recorded(costs, monkeypatch, caps
     with pytest.raises(KeyboardInterrupt):
         costs.main([])
     assert costs.main(["--record"]) == 0
-    assert measured == ["operations", "forward", "training", "stopped", "memory", "streaming", "depth"]
+    assert measured == ["operations", "forward", "training", "stopped", "memory", "training_memory", "streaming",
+                        "trained", "depth"]
     recorded = json.loads(costs.RECORD.read_text(encoding="utf-8"))
-    assert {"commit", "date", "device", "versions", "load"} <= recorded.keys()
+    assert {"commit", "date", "device", "versions", "load", "highest_load"} <= recorded.keys()
     assert all(recorded[part][0].items() >= given.items() for part, given in wanted)
     assert not costs.UNFINISHED.exists()
+
+
+def test_the_record_says_how_busy_the_machine_was_at_worst(costs, monkeypatch):
+    monkeypatch.setattr(costs, "cases", lambda: [("operations", {"architecture": "RNN", "d": 2, "n": n})
+                                                 for n in (1, 2, 3)])
+    loads = iter([0.5, 7.25, 1.0])
+    monkeypatch.setattr(costs.timing, "load", lambda: next(loads))
+    rows, highest = costs.measure({"device": "", "versions": {}})
+    assert highest == 7.25
+    assert [row["n"] for row in rows["operations"]] == [1, 2, 3]
+    assert costs.measure({"device": "", "versions": {}}) == (rows, highest), "also of what a stopped run has kept"
 
 
 def test_the_costs_on_record_are_all_there_and_can_be_reported(monkeypatch, capsys):

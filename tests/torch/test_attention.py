@@ -12,7 +12,7 @@ from torch import nn
 from torch.autograd import gradcheck, gradgradcheck
 
 from unrolled.torch import MultiheadAttention, scaled_dot_product
-from unrolled.torch.attention import masked_softmax
+from unrolled.torch.attention import masked_softmax, tiled
 
 DTYPES = pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["float64", "float32"])
 FUSED = pytest.mark.parametrize("fused", [False, True], ids=["plain", "fused"])
@@ -89,6 +89,25 @@ def test_derivatives_of_first_and_second_order_with_a_row_of_nothing():
     given = [normal(2, 3, 4, seed=n).requires_grad_() for n in range(2)]
     assert gradcheck(lambda k, v: scaled_dot_product(k[:, :2], k, v, mask), given)
     assert gradgradcheck(lambda k, v: scaled_dot_product(k[:, :2], k, v, mask), given)
+
+
+@given(T=st.integers(1, 6), S=st.integers(1, 7), block=st.integers(1, 8), scale=st.sampled_from([None, 0.3]),
+       mask=st.sampled_from([None, "boolean", "float", "causal"]), seed=st.integers(0, 99))
+def test_tiles_give_the_same_output_and_the_same_gradients(T, S, block, scale, mask, seed):
+    leaves = [normal(2, 3, steps, size, seed=seed + n).requires_grad_() for n, (steps, size) in
+              enumerate([(T, 4), (S, 4), (S, 5)])]
+    attn_mask = {"boolean": coins(T, S, seed=seed), "float": added(coins(3, T, S, seed=seed))}.get(mask)
+    options = {"attn_mask": attn_mask, "is_causal": mask == "causal", "scale": scale}
+    results = []
+    for output in (tiled(*leaves, block=block, **options), scaled_dot_product(*leaves, **options)[0]):
+        results.append([output, *torch.autograd.grad(output, leaves, normal(2, 3, T, 5, seed=9))])
+    for one, other in zip(*results):
+        assert torch.allclose(one, other, rtol=1e-12, atol=1e-13)
+
+
+def test_tiles_refuse_a_block_of_nothing(refuses):
+    with refuses(ValueError, "block must be"):
+        tiled(*(normal(2, 3, seed=n) for n in range(3)), block=0)
 
 
 def test_large_scores_do_not_overflow():

@@ -41,6 +41,49 @@ def scaled_dot_product(q, k, v, attn_mask=None, is_causal=False, scale=None):
     Raises:
         TypeError, ValueError: tensors that do not fit one another, or a source of no steps.
     """
+    _check_call(q, k, v, attn_mask, is_causal, scale)
+    weights = attention_weights(q, k, attn_mask, is_causal, scale)
+    return weights @ v, weights                                          # (3)
+
+
+def tiled(q, k, v, attn_mask=None, is_causal=False, scale=None, block=128):
+    """Equations (1) to (3) without ever holding more than `block` columns of scores (Milakov & Gimelshein 2018).
+
+    That is true of the forward pass. Autograd keeps every block for the backward pass, which a kernel computes anew.
+
+    Args:
+        q, k, v, attn_mask, is_causal, scale: as for `scaled_dot_product`.
+        block: keys that are looked at together.
+
+    Returns:
+        The outputs, (..., T, d_v).
+
+    Raises:
+        TypeError, ValueError: as for `scaled_dot_product`, or a block that is not a positive whole number.
+    """
+    _check_call(q, k, v, attn_mask, is_causal, scale)
+    checks.positive_int("block", block)
+    T, S = q.shape[-2], k.shape[-2]
+    mask = None if attn_mask is None else attn_mask.expand(*q.shape[:-1], S)
+    largest = q.new_full((*q.shape[:-1], 1), -math.inf)                  # (..., T, 1)
+    total, mixed = torch.zeros_like(largest), q.new_zeros(*q.shape[:-1], v.shape[-1])
+    for start in range(0, S, block):
+        keys, values = k[..., start : start + block, :], v[..., start : start + block, :]
+        scores = q @ keys.mT * (q.shape[-1] ** -0.5 if scale is None else scale)                 # (..., T, block)
+        if is_causal:
+            scores = scores.masked_fill(future(T, keys.shape[-2], -start, q.device), -math.inf)
+        if mask is not None:
+            part = mask[..., start : start + block]
+            scores = scores.masked_fill(~part, -math.inf) if part.dtype == torch.bool else scores + part
+        raised = torch.maximum(largest, scores.detach().amax(-1, keepdim=True))
+        level = raised.masked_fill(raised == -math.inf, 0)               # so far all keys are left out
+        fading, scores = (largest - level).exp(), (scores - level).exp()
+        total, mixed = fading * total + scores.sum(-1, keepdim=True), fading * mixed + scores @ values
+        largest = raised
+    return mixed / total.masked_fill(total == 0, 1)
+
+
+def _check_call(q, k, v, attn_mask, is_causal, scale):
     check_tensor("k", k, k, "k")
     check_tensor("q", q, k, "k")
     check_tensor("v", v, k, "k")
@@ -51,8 +94,6 @@ def scaled_dot_product(q, k, v, attn_mask=None, is_causal=False, scale=None):
     checks.flag("is_causal", is_causal)
     if scale is not None:
         checks.finite_number("scale", scale)
-    weights = attention_weights(q, k, attn_mask, is_causal, scale)
-    return weights @ v, weights                                          # (3)
 
 
 def attention_weights(q, k, attn_mask=None, is_causal=False, scale=None):
