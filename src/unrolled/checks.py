@@ -16,6 +16,12 @@ def positive_int(name, value, least=1):
     return int(value)
 
 
+def sizes(**named):
+    """Raise unless every one is a whole number of at least 1."""
+    for name, value in named.items():
+        positive_int(name, value)
+
+
 def proj_size(value, hidden_size):
     """Return `value`; raise unless it is 0, for none, or a whole number below `hidden_size`."""
     if value != 0 or isinstance(value, bool):
@@ -224,6 +230,16 @@ def even(name, value):
     if positive_int(name, value) % 2:
         raise ValueError(f"{name} must be even, got {value}")
     return int(value)
+
+
+def query_and_keys(query, keys, query_size, key_size):
+    """Raise unless queries are (B, T, q), or (B, q), and keys (B, S, k), none of them 0; no sizes: any, but equal."""
+    steps = ("T",) * (len(query.shape) == 3)
+    shape("query", query, ("B", *steps, query_size or "q"))
+    shape("keys", keys, (query.shape[0], "S", key_size or query.shape[-1]))
+    for name, array in (("query", query), ("keys", keys)):
+        if 0 in array.shape:
+            raise ValueError(f"{name} must not be empty, got shape {_format(array.shape)}")
 
 
 def lstm_options(bias, *, peephole, forget_gate, forget_bias, chrono, layer_norm, fused=False):
