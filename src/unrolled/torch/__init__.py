@@ -7,8 +7,12 @@ from unrolled.torch.minimal import MinGRU, MinLSTM
 from unrolled.torch.norm import LayerNorm
 from unrolled.torch.positions import LearnedPositions, alibi, alibi_slopes, rotary, sinusoidal
 from unrolled.torch.rnn import RNN, RNNCell
+from unrolled.torch.scores import AdditiveAttention, ConcatAttention, DotAttention, GeneralAttention
+from unrolled.torch.seq2seq import EncoderDecoder
+from unrolled.torch.tcn import TCN
 from unrolled.torch.transformer import CausalTransformer, TransformerDecoderLayer, TransformerEncoderLayer
 
 __all__ = ["CausalTransformer", "GRU", "GRUCell", "LSTM", "LSTMCell", "LayerNorm", "LearnedPositions", "MinGRU",
            "MinLSTM", "MultiheadAttention", "RNN", "RNNCell", "TransformerDecoderLayer", "TransformerEncoderLayer",
            "alibi", "alibi_slopes", "rotary", "scaled_dot_product", "sinusoidal"]
+__all__ += ["AdditiveAttention", "ConcatAttention", "DotAttention", "EncoderDecoder", "GeneralAttention", "TCN"]
