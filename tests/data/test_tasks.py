@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unrolled.data.tasks import adding_problem, copy_memory, delayed_recall, which_came_first
+from unrolled.data.tasks import adding_problem, copy_memory, delayed_recall, reversal, which_came_first
 
 sizes = st.integers(1, 12)
 
@@ -80,6 +80,49 @@ def test_recall_shows_the_answer_once_at_the_start(count, lag, symbols, distract
     assert np.array_equal(shown[:, 0], y)
     assert ((shown[:, 1:-1] >= symbols) & (shown[:, 1:-1] < symbols + distractors)).all()
     assert (shown[:, -1] == symbols + distractors).all()
+
+
+@given(count=sizes, fewest=sizes, more=st.integers(0, 5), symbols=st.integers(2, 9), seed=st.integers(0, 99),
+       reverse=st.booleans())
+def test_reversal_asks_for_what_was_read_from_its_end_and_then_for_the_end(count, fewest, more, symbols, seed, reverse):
+    source, lengths, target = reversal(count, (fewest, fewest + more), seed, symbols, reverse)
+    assert source.dtype == lengths.dtype == target.dtype == np.int64
+    assert source.shape == (count, fewest + more)
+    assert target.shape == (count, fewest + more + 1)
+    for read, n, written in zip(source, lengths, target):
+        assert fewest <= n <= fewest + more
+        assert (written == [*(read[:n][::-1] if reverse else read[:n]), *[symbols] * (fewest + more + 1 - n)]).all()
+        assert (read < symbols).all()
+        assert not read[n:].any()
+
+
+def test_all_lengths_and_symbols_of_reversal_are_as_likely():
+    source, lengths, _ = reversal(20_000, (3, 6), seed=0, symbols=4)
+    assert np.bincount(lengths)[3:] / 20_000 == pytest.approx(1 / 4, abs=0.02)
+    assert np.bincount(source[:, :3].ravel()) / 60_000 == pytest.approx(1 / 4, abs=0.02)
+
+
+def test_a_seed_decides_what_is_reversed_and_copying_reads_the_same():
+    reversed_, again, other, copied = (reversal(5, (2, 9), seed, reverse=reverse)
+                                       for seed, reverse in ((1, True), (1, True), (2, True), (1, False)))
+    assert all(np.array_equal(*pair) for pair in zip(reversed_, again))
+    assert not np.array_equal(reversed_[0], other[0])
+    assert np.array_equal(reversed_[0], copied[0])
+
+
+@pytest.mark.parametrize(("arguments", "error", "message"), [
+    ((0, (1, 2), 0), ValueError, "count must be at least 1, got 0"),
+    ((1, 5, 0), TypeError, "lengths must be a pair (fewest, most), got int"),
+    ((1, (1, 2, 3), 0), ValueError, "lengths must be a pair (fewest, most), got 3 parts"),
+    ((1, (0, 2), 0), ValueError, "fewest of lengths must be at least 1, got 0"),
+    ((1, (1, 2.5), 0), TypeError, "most of lengths must be a whole number, got float 2.5"),
+    ((1, (3, 2), 0), ValueError, "lengths must be a pair (fewest, most), got (3, 2)"),
+    ((1, (1, 2), 0, 1), ValueError, "symbols must be at least 2, or there is nothing to guess; got 1"),
+    ((1, (1, 2), 0, 2, "yes"), TypeError, "reverse must be True or False, got str 'yes'"),
+])
+def test_wrong_sizes_of_a_reversal_are_named(refuses, arguments, error, message):
+    with refuses(error, message):
+        reversal(*arguments)
 
 
 def test_marks_fall_everywhere_in_their_half():

@@ -133,6 +133,42 @@ def delayed_recall(count, lag, seed, symbols=4, distractors=4):
     return np.eye(symbols + distractors + 1, dtype=np.float32)[shown], y
 
 
+def reversal(count, lengths, seed, symbols=8, reverse=True):
+    """Read some symbols, then write them down from the last to the first.
+
+    All that was read has to be kept, and the last symbol read is the first to be written: Sutskever, Vinyals & Le 2014
+    turned their sources round so that a translation would begin near what it begins with.
+
+    Args:
+        count: number of sequences.
+        lengths: how many symbols a sequence has, as the pair of the fewest and the most; all are equally likely.
+        seed: of the lengths and the symbols.
+        symbols: how many different ones there are, K, at least 2.
+        reverse: False to copy them in the order in which they were read.
+
+    Returns:
+        source, (count, most), int64: the symbols, then 0; their lengths, (count,), int64; target, (count, most + 1),
+        int64: the symbols in the order asked for, then K, the end.
+
+    Raises:
+        TypeError, ValueError: sizes that are not whole numbers or too small, or the most below the fewest.
+    """
+    count, symbols = checks.positive_int("count", count), _several("symbols", symbols)
+    checks.flag("reverse", reverse)
+    pair = checks.states("lengths", lengths, ("fewest", "most"))
+    fewest, most = (checks.positive_int(*named) for named in pair.items())
+    if most < fewest:
+        raise ValueError(f"lengths must be a pair (fewest, most), got {lengths}")
+    rng = np.random.default_rng(seed)
+    length = rng.integers(fewest, most + 1, size=count)
+    source, step = rng.integers(symbols, size=(count, most)), np.arange(most)
+    source[step >= length[:, None]] = 0
+    order = (length[:, None] - 1 - step) % most if reverse else np.tile(step, (count, 1))
+    target = np.full((count, most + 1), symbols)
+    target[:, :most] = np.where(step < length[:, None], np.take_along_axis(source, order, axis=1), symbols)
+    return source, length, target
+
+
 def _several(name, value):
     """Return `value` as an int; raise unless it is a whole number of at least 2."""
     value = checks.positive_int(name, value)
