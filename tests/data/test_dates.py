@@ -16,7 +16,7 @@ import pytest
 from babel.dates import format_date
 
 from unrolled.data import load_dates
-from unrolled.data.dates import FIRST, ISO, LAST, LOCALES, ZEROS, _different_formats, _readings
+from unrolled.data.dates import FIRST, ISO, LAST, LOCALES, ZEROS, Format, _align, _different_formats, _readings
 
 PARTS = ("train", "validation", "days", "formats")
 
@@ -100,6 +100,17 @@ def test_an_alignment_points_at_a_year_a_month_and_a_day_that_do_not_overlap(dat
         assert not year & month | month & day | year & day
 
 
+@pytest.mark.parametrize(("locale", "pattern", "expected"), [
+    ("de", "dd.MM.y", ("6", "7", "8", "9", "", "3", "4", "", "0", "1")),                     # 14.03.2005
+    ("en", "M/d/yy", ("56", "56", "5", "6", "", "0", "0", "", "2", "3")),                    # 3/14/05
+    ("es", "d MMM y", ("7", "8", "9", "A", "", "345", "345", "", "0", "1")),               # 14 mar 2005
+])
+def test_numbers_are_aligned_digit_by_digit_and_names_whole(locale, pattern, expected):
+    text, spans = Format(locale, pattern).write(datetime.date(2005, 3, 14))
+    got = ["".join(f"{place:X}" for place in places) for places in _align(text, spans)]
+    assert got == list(expected)
+
+
 def test_many_scripts_and_digits_and_all_orders_are_there(dates):
     texts = "".join(one.text for _, one in everything(dates))
     scripts = {unicodedata.name(character).split()[0] for character in texts if character.isalpha()}
@@ -153,7 +164,7 @@ def test_a_held_out_format_is_nowhere_in_training(dates):
 
 
 def test_no_training_format_would_write_a_text_of_a_held_out_one(dates):
-    for one in dates.parts["formats"]:
+    for one in dates.parts["formats"][::5]:
         day = datetime.date.fromisoformat(one.iso)
         assert one.text not in {form.write(day)[0] for form in dates.formats["train"]}
 
@@ -231,12 +242,11 @@ def test_a_seed_decides_everything(dates):
 def test_the_draw_is_the_same_in_every_process():
     code = ("from unrolled.data import load_dates; import hashlib; d = load_dates(200, 50, 3, ('en', 'ar_EG', 'ko'));"
             "print(hashlib.sha256(repr((d.parts, d.formats, d.alphabet)).encode()).hexdigest())")
-    for seed in ("1", "2"):
-        done = subprocess.run([sys.executable, "-c", code], env=os.environ | {"PYTHONHASHSEED": seed},
-                              capture_output=True, text=True, check=True)
-        dates = load_dates(200, 50, 3, ("en", "ar_EG", "ko"))
-        here = hashlib.sha256(repr((dates.parts, dates.formats, dates.alphabet)).encode()).hexdigest()
-        assert done.stdout.strip() == here
+    done = subprocess.run([sys.executable, "-c", code], env=os.environ | {"PYTHONHASHSEED": "1"}, capture_output=True,
+                          text=True, check=True)
+    dates = load_dates(200, 50, 3, ("en", "ar_EG", "ko"))
+    here = hashlib.sha256(repr((dates.parts, dates.formats, dates.alphabet)).encode()).hexdigest()
+    assert done.stdout.strip() == here
 
 
 def test_nothing_is_downloaded(monkeypatch):
@@ -281,7 +291,7 @@ def test_encoding_loses_nothing_but_characters_that_training_never_showed(dates)
     ((5, 5, 0, ("de", "xx")), ValueError, f"locales must be known to Babel {babel.__version__}, got 'xx'"),
     ((5, 5, 0, (3,)), ValueError, "got 3"),
     ((5, 5, 0, ()), ValueError, "train must hold at most 0 dates from 0 formats, got 5"),
-    ((5, 3653, 0, ("zh",)), ValueError, "formats must hold at most 3652 dates from 1 formats, got 3653"),
+    ((5, 5, 0, ("sk",)), ValueError, "formats must hold at most 0 dates from 0 formats, got 5"),
 ])
 def test_what_cannot_be_drawn_is_named(refuses, arguments, error, message):
     with refuses(error, message):

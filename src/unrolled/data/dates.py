@@ -34,6 +34,7 @@ FIRST, LAST = datetime.date(1950, 1, 1), datetime.date(2049, 12, 31)
 ZEROS = {"adlm": "\U0001e950", "arab": "\u0660", "arabext": "\u06f0", "beng": "\u09e6", "cakm": "\U00011136",
          "deva": "\u0966", "hmnp": "\U0001e140", "latn": "0", "mtei": "\uabf0", "mymr": "\u1040", "nkoo": "\u07c0",
          "olck": "\u1c50", "tibt": "\u0f20"}                   # digit zero of CLDR's decimal numbering systems
+_DIGITS = {name: {ord("0") + k: ord(zero) + k for k in range(10)} for name, zero in ZEROS.items()}
 _FIELDS = {"y": "year", "M": "month", "L": "month", "d": "day"}
 # In each month, every weekday falls on a day of one digit and on one of two.
 _PROBES = [datetime.date(2006, month, day) for month in range(1, 13) for day in (*range(1, 8), *range(10, 17))]
@@ -60,7 +61,7 @@ class Format:
             if kind == "field" and value[0] in _FIELDS:
                 spans[_FIELDS[value[0]]] = (len(text), len(text) + len(piece))
             text += piece
-        return text.translate({48 + k: ord(ZEROS[self.digits]) + k for k in range(10)}), spans
+        return text.translate(_DIGITS[self.digits]), spans
 
     @cached_property
     def probes(self):
