@@ -169,7 +169,7 @@ class EncoderDecoder(Module):
 
         Args:
             source, lengths, max_len: as in `greedy`.
-            width: W.
+            width: W, how many beginnings to keep.
 
         Returns:
             symbols: (B, W, T), the most probable first, `end` from each one's end on.
@@ -187,8 +187,8 @@ class EncoderDecoder(Module):
         last, finished = symbols[..., 0], torch.zeros((B, W), dtype=torch.bool, device=source.device)
         log_p = state.new_full((B, W), float("-inf"))
         log_p[:, 0] = 0.0                                            # one empty beginning, not W of them
-        only_end = torch.full_like(log_p[:1, :1].expand(1, V), float("-inf"))
-        only_end[:, self.end] = 0.0
+        only_end = state.new_full((V,), float("-inf"))
+        only_end[self.end] = 0.0
         for t in range(max_len):
             logits, _, state = self.decode(last.reshape(B * W, 1), state, memory)
             step = logits.log_softmax(-1).reshape(B, W, V)
