@@ -55,8 +55,9 @@ FAMILIES = [                                            # model, its options, wh
     ("GRU", {"reset_after": False}, BACKENDS[:2], "definition"),
 ]
 STATELESS = [                                           # layer, its options, which backends, called how
-    ("MultiheadAttention", {}, BACKENDS[:1], ("self-attention", "cross-attention")),
-    ("LayerNorm", {}, BACKENDS[:1], ("any rows",)),
+    ("MultiheadAttention", {}, BACKENDS[:2], ("self-attention", "cross-attention")),
+    ("MultiheadAttention", {"fused": True}, BACKENDS[1:2], ("self-attention", "cross-attention")),
+    ("LayerNorm", {}, BACKENDS[:2], ("any rows",)),
 ]
 # On a GPU: every hidden size at which cuDNN changes its algorithm, and every precision, against the CPU in float64.
 CUDA_SIZES = (6, 128, 160, 256, 768)
