@@ -3,6 +3,7 @@
     python -m experiments long-memory               which model still solves which task at which lag
     python -m experiments tuning                    the learning rates that it uses: which are best
     python -m experiments comparison                RNN, GRU, LSTM and relatives on text and on the sea
+    python -m experiments architectures             RNN, LSTM, GRU, TCN and Transformer with as many weights
     python -m experiments long-memory --record      and put the result where the chapters read it
 
 Every finished run is kept at once. Whatever stops an experiment, the same command goes on where it was, and the file it
@@ -16,15 +17,24 @@ from pathlib import Path
 
 from tools.origin import ROOT
 
-from experiments import comparison, long_memory
-from experiments.sweep import Journal, SweepError, sweep, write
+from experiments import architectures, comparison, long_memory
+from experiments.sweep import Journal, SweepError, name, sweep, write
+from unrolled.architectures import run as run_architectures
 from unrolled.comparison import run as run_comparison
 from unrolled.long_memory import run
 
-EXPERIMENTS = {                                 # the runs, what does one of them, and what is printed of their rows
-    "long-memory": (long_memory.long_memory, run, long_memory.table),
-    "tuning": (long_memory.tuning, run, long_memory.tuning_table),
-    "comparison": (comparison.comparison, run_comparison, comparison.table),
+
+def at_once(make):
+    """All runs of an experiment whose later runs do not depend on the earlier ones."""
+    return lambda small, rows: [] if rows else make(small)
+
+
+# What is to be run, or still to be run when these are the rows so far; what does one run; and what is printed of them.
+EXPERIMENTS = {
+    "long-memory": (at_once(long_memory.long_memory), run, long_memory.table),
+    "tuning": (at_once(long_memory.tuning), run, long_memory.tuning_table),
+    "comparison": (at_once(comparison.comparison), run_comparison, comparison.table),
+    "architectures": (architectures.architectures, run_architectures, architectures.table),
 }
 RESULTS = ROOT / "experiments/results"
 BUILD = ROOT / "_build/experiments"
@@ -51,18 +61,21 @@ def main(arguments=None):
 
     make, function, table = EXPERIMENTS[options.experiment]
     title = options.experiment + "-small" * options.small
-    runs = make(options.small)
+    runs, rows, done = [], [], {}
     try:
         journal = Journal(options.folder, title)
         if options.fresh:
             journal.clear()
-        if kept := len(journal.read(runs)):
-            print(f"Going on: {kept} of {len(runs)} runs are kept.", file=sys.stderr)
-        done, failed = sweep(function, runs, journal, options.scheduler, options.workers or os.cpu_count())
-        if failed:
-            print(f"\n{len(failed)} of {len(runs)} runs failed; the others are kept. The same command tries again:",
-                  *(f"  {name}: {why}" for name, why in failed.items()), sep="\n", file=sys.stderr)
-            return 1
+        while more := make(options.small, rows):
+            if kept := len(journal.read(more)):
+                print(f"Going on: {kept} of {len(more)} runs are kept.", file=sys.stderr)
+            runs += more
+            done, failed = sweep(function, runs, journal, options.scheduler, options.workers or os.cpu_count())
+            if failed:
+                print(f"\n{len(failed)} of {len(runs)} runs failed; the others are kept. The same command tries again:",
+                      *(f"  {which}: {why}" for which, why in failed.items()), sep="\n", file=sys.stderr)
+                return 1
+            rows = [done[name(run)]["row"] for run in runs]
         path = RESULTS / f"{title}.json" if options.record else options.folder / f"{title}.json"
         result = write(path, runs, done)
     except KeyboardInterrupt:

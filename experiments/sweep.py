@@ -25,9 +25,10 @@ import unrolled
 
 PACKAGES = "torch", "numpy"                     # whose versions decide the digits
 # The code that decides them, below src/unrolled; of a layer it is only the start that counts.
-CODE = ("long_memory.py", "comparison.py", "checks.py", "shapes.py", "gradients.py", "training.py",
-        "data/tasks.py", "data/elnino.*", "data/source_code.py", "torch/stack.py", "torch/rnn.py", "torch/lstm.py",
-        "torch/gru.py", "torch/minimal.py")
+CODE = ("long_memory.py", "comparison.py", "architectures.py", "checks.py", "shapes.py", "gradients.py",
+        "training.py", "data/tasks.py", "data/elnino.*", "data/source_code.py", "torch/stack.py", "torch/rnn.py",
+        "torch/lstm.py", "torch/gru.py", "torch/minimal.py", "torch/tcn.py", "torch/attention.py", "torch/norm.py",
+        "torch/positions.py", "torch/transformer.py")
 SOURCES = tuple(f"src/unrolled/{pattern}" for pattern in CODE)
 RETRIES = 2
 PATIENCE = "10s"                                # with a scheduler that does not answer

@@ -82,16 +82,17 @@ def parameters(layer):
 def width_for(cell, input_size, wanted):
     """The hidden size at which a layer of that cell has as nearly as possible `wanted` parameters."""
     checks.choice("cell", cell, CELLS)
+    return nearest_width(lambda hidden_size: parameters(CELLS[cell](input_size, hidden_size)), wanted)
+
+
+def nearest_width(count, wanted):
+    """The width at which `count`, a function that grows with it, is as near as possible to `wanted`."""
     checks.positive_int("wanted", wanted)
-
-    def count(hidden_size):
-        return parameters(CELLS[cell](input_size, hidden_size))
-
     enough = 1
     while count(enough) < wanted:
         enough *= 2
     above = 1 + bisect.bisect_left(range(1, enough), wanted, key=count)         # the narrowest with at least as many
-    return min((max(1, above - 1), above), key=lambda hidden_size: abs(count(hidden_size) - wanted))
+    return min((max(1, above - 1), above), key=lambda width: abs(count(width) - wanted))
 
 
 class Reader(nn.Module):
