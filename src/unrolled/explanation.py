@@ -63,8 +63,7 @@ def other_weights(model, source, lengths, target, steps=200, tolerance=0.01):
     Returns:
         own: the model's weights, (B, T, S).
         other: those found, (B, T, S).
-        moved: how far they move the output, (B, T). What is above `tolerance` was not found, which is no proof that it
-            does not exist.
+        moved: how far they move the output, (B, T); above `tolerance` none were found, which proves nothing.
 
     Raises:
         TypeError, ValueError: as `removal_effects`.

@@ -141,7 +141,7 @@ def alibi(num_heads, T, S, *, device=None, dtype=None):
         device, dtype: of the result; torch's default where left out.
 
     Returns:
-        (h, T, S), -m |t - s|. It hides nothing: a causal mask is a matter of its own.
+        (h, T, S), minus m times the distance from t to s. It hides nothing: a causal mask is a matter of its own.
 
     Raises:
         TypeError, ValueError: an argument outside what is listed above.
