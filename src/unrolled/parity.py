@@ -70,7 +70,7 @@ def _side_by_side(ours, library, runners, arguments, seed, error):
 
 
 def relative_error(got, expected, name="array"):
-    """Largest error over the largest expected entry; 0 for equal arrays, also where both are zero; inf where a NaN is."""
+    """Largest error over the largest expected entry; 0 for equal arrays, also both all zero; inf where a NaN is."""
     if got.shape != expected.shape:
         raise ValueError(f"{name} must have shape {expected.shape}, got {got.shape}")
     if np.array_equal(got, expected):
