@@ -26,6 +26,7 @@ def parsed(path):
     return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
 
 
+@cache
 def anchors(path):
     """Everything in a page that a link can lead to."""
     return {tag.get("id") or tag.get("name") for tag in parsed(path).select("[id], [name]")}
