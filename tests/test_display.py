@@ -151,7 +151,7 @@ ROWS = [("state < 4 kB", "stream", ["1", "22"]), ("depth", "depth", ["256", "12"
 
 
 def test_table_gives_a_notebook_links_and_every_cell(notebook):
-    display.table("Costs", ["", "LSTM", "Transformer"], ROWS)
+    display.table("Costs", ["layer", "LSTM", "Transformer"], ROWS)
     [bundle] = notebook
     soup = bs4.BeautifulSoup(bundle["text/html"], "html.parser")
     assert soup.div["aria-label"] == "Costs"
@@ -160,18 +160,23 @@ def test_table_gives_a_notebook_links_and_every_cell(notebook):
 
 
 def test_a_unit_stands_below_the_name_of_its_row(notebook):
-    display.table("Costs", ["", "LSTM"], [("state\nbytes, width 64", "stream", ["512"])])
+    display.table("Costs", ["layer", "LSTM"], [("state\nbytes, width 64", "stream", ["512"])])
     name = bs4.BeautifulSoup(notebook[0]["text/html"], "html.parser").tbody.th
     assert (name.a.text, name.small.text) == ("state", "bytes, width 64")
     assert "state, bytes, width 64  512" in notebook[0]["text/plain"]
 
 
 def test_table_prints_aligned_columns_in_a_terminal(terminal, capsys):
-    display.table("Costs", ["", "LSTM", "Transformer"], ROWS)
+    display.table("Costs", ["layer", "LSTM", "Transformer"], ROWS)
     head, state, depth = capsys.readouterr().out.splitlines()
     assert head.index("Transformer") == state.index("22") == depth.index("12")
 
 
+def test_table_refuses_a_column_without_a_title(terminal):
+    with pytest.raises(ValueError, match="every column must have a title, got"):
+        display.table("Costs", ["", "LSTM"], ROWS[:1])
+
+
 def test_table_refuses_a_row_of_another_length(terminal):
     with pytest.raises(ValueError, match="row 'depth' must have 1 cells, got 2"):
-        display.table("Costs", ["", "LSTM"], ROWS[1:])
+        display.table("Costs", ["layer", "LSTM"], ROWS[1:])

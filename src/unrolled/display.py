@@ -44,8 +44,10 @@ def table(label, head, rows):
             hash; the cells as text, one a further column.
 
     Raises:
-        ValueError: a row with fewer or more cells than columns.
+        ValueError: a column without a title, or a row with fewer or more cells than columns.
     """
+    if not all(title.strip() for title in head):
+        raise ValueError(f"every column must have a title, got {tuple(head)}")
     for name, _, cells in rows:
         if len(cells) != len(head) - 1:
             raise ValueError(f"row {name!r} must have {len(head) - 1} cells, got {len(cells)}")

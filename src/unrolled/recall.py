@@ -212,11 +212,11 @@ def solved(rows, model, lag):
     """Of how many seeds a model solves delayed recall, at each rate.
 
     Args:
-        rows: of `recorded`; rows of `unrolled.architectures.recorded`, which has the lag of 100, may be among them.
+        rows: of `recorded`, and for the lag of 100 also those that `architectures` has recorded.
         model, lag: as for `run`.
 
     Returns:
-        By learning rate, rising: how many of `SEEDS` it solved, how many were run, and their accuracies.
+        By learning rate, rising, triples of how many of `SEEDS` solved it, how many were run, and their accuracies.
     """
     same = [row for row in _of(rows, model=model)
             if row.get("lag") == lag or (row.get("task") == "delayed recall" and lag == 100)]
