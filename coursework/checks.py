@@ -72,13 +72,6 @@ def sizes(rng, letters, **fixed):
     return {letter: int(n) for letter, n in zip(letters, drawn)} | fixed
 
 
-def copied(given):
-    """The same nested dict with arrays of its own: a function may write into what it is given."""
-    return {name: copied(value) if isinstance(value, dict)
-            else np.copy(value) if isinstance(value, np.ndarray) else value
-            for name, value in given.items()}
-
-
 def single(given):
     """The same with float32 arrays."""
     return {name: single(value) if isinstance(value, dict)
@@ -150,7 +143,7 @@ def close(got, want, tolerance, name, layout="", suspects=()):
         array = array.reshape(())                         # a number is a number in brackets, too
     if array.shape != want.shape:
         note = ""
-        if array.ndim > 1 and array.shape == want.swapaxes(0, 1).shape:
+        if want.ndim > 1 and array.shape == want.swapaxes(0, 1).shape:
             note = ": its first two axes look swapped"
         elif array.shape == want.T.shape:
             note = ": it looks transposed"
@@ -199,10 +192,11 @@ def _guess(array, want, name, tolerance, suspects):
     if abs(ratio - 1) < 1e-6 and _near(array, want, 1e-4):
         return "It is nearly right: rounded on the way, or found by differences."
     if ratio and _near(array, ratio * want, tolerance):
-        whole = round(max(abs(ratio), 1 / abs(ratio)))
-        share = f"{whole}" if abs(ratio) > 1 else f"1/{whole}"
-        exact = whole < 1000 and abs(max(abs(ratio), 1 / abs(ratio)) - whole) < 1e-6
-        return f"It is the right answer times {('-' if ratio < 0 else '') + share if exact else 'a constant'}."
+        factor = max(abs(ratio), 1 / abs(ratio))
+        if factor < 1000 and abs(factor - round(factor)) < 1e-6:
+            share = f"{round(factor)}" if abs(ratio) > 1 else f"1/{round(factor)}"
+            return f"It is the right answer times {'-' if ratio < 0 else ''}{share}."
+        return "It is the right answer times a constant."
     if array.ndim == 2 and array.shape[0] == array.shape[1] and _near(array.T, want, tolerance):
         return "It looks transposed."
     if array.ndim > 2 and len(array) > 1:
@@ -256,7 +250,7 @@ def forward_row(task, name, points, title, names, cases=3, prepare=None, toleran
             if prepare:
                 given = prepare(variant, given, rng)
             want = task.outputs(variant, given)
-            got = student.call(task.function, **copied(given))
+            got = student.call(task.function, **given)
             for output in names:
                 close(got, want[output], tolerance, output, task.layout.get(output, ""),
                       task.suspects(variant, given) if explain else ())
@@ -275,12 +269,12 @@ def hand_row(task, points, hand, names, name="hand-case"):
     """The case whose numbers are in the statement, and the same case with other numbers: one alone earns nothing."""
     def check(student, rng, variant):
         given = hand(variant)
-        got = student.call(task.function, **copied(given))
+        got = student.call(task.function, **given)
         want = task.outputs(variant, given)
         for output in names:
             close(got, want[output], FORWARD, output, task.layout.get(output, ""), task.suspects(variant, given))
         other = nudged(given, rng)
-        got, want = student.call(task.function, **copied(other)), task.outputs(variant, other)
+        got, want = student.call(task.function, **other), task.outputs(variant, other)
         try:
             for output in names:
                 close(got, want[output], FORWARD, output, task.layout.get(output, ""))
@@ -339,7 +333,7 @@ def _gradients(task, student, rng, variant, given, case, names, upstream, backwa
     def got():
         if not called:
             try:
-                called.append(student.call(backward, **copied(arguments)))
+                called.append(student.call(backward, **arguments))
             except Lost as lost:
                 called.append(lost)
         if isinstance(called[0], Lost):

@@ -160,7 +160,7 @@ def _clip_untouched(student, rng, variant):
     zero = {**given, "gradients": {name: 0 * g for name, g in given["gradients"].items()}}
 
     def attempt(case):
-        got, want = student.call("clip", **checks.copied(case)), CLIP.outputs(variant, case)
+        got, want = student.call("clip", **case), CLIP.outputs(variant, case)
         for name in want:
             checks.close(got, want[name], checks.FORWARD, name)
 
@@ -180,7 +180,7 @@ def _norms(student, rng, variant):
         inside = {"x": given["x"], "h0": given["h0"], "nudges": nudges, "weights": given["weights"]}
         d_states = reference.run(nudged_equations, variant, inside, {"last": d_last})[1]["d_nudges"]
         cache = {name: given[name] for name in ("x", "h0", "target")} | outputs
-        got = student.call("norms", **checks.copied({"cache": cache, "weights": given["weights"], "d_last": d_last}))
+        got = student.call("norms", cache=cache, weights=given["weights"], d_last=d_last)
         suspects = [(f"the size is that of the variant {value}; here it is {variant['distance']}",
                      {"norms": norms_of({**variant, "distance": value}, d_states)}) for value in AXES["distance"]]
         want = norms_of(variant, d_states)

@@ -9,7 +9,7 @@ WANT = np.random.default_rng(0).standard_normal((5, 3, 4))
 
 
 def message(got, want=WANT, suspects=(), layout="T B H"):
-    with pytest.raises(Lost) as lost:
+    with np.errstate(all="ignore"), pytest.raises(Lost) as lost:          # as a row is run
         checks.close({"h": got}, want, checks.FORWARD, "h", layout, suspects)
     assert lost.value.earned == 0
     return lost.value.message
@@ -30,9 +30,16 @@ def message(got, want=WANT, suspects=(), layout="T B H"):
     (np.concatenate([WANT[:1], WANT[:-1]]), "It is off by one step"),
     (WANT + np.arange(5).reshape(5, 1, 1).clip(3) - 3, "12 of 60 entries (T, B, H), the first of them at step t = 4"),
     (WANT * (1 + 1e-3), "is wrong"),
+    (WANT * 1e-320, "is wrong"),
+    (np.sign(WANT) * 1.7e308, "is wrong"),
+    (WANT[None], "has the shape (1, 5, 3, 4), expected (5, 3, 4)"),
 ])
 def test_a_wrong_answer_is_described(got, said):
     assert said in message(got)
+
+
+def test_a_vector_with_an_axis_too_many_is_refused_and_not_the_grader_s_fault():
+    assert "has the shape (1, 3), expected (3,)" in message(WANT[0, :, 0][None], WANT[0, :, 0], layout="H")
 
 
 def test_a_missing_entry_is_named_with_what_is_there_instead():

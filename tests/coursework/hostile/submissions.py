@@ -221,7 +221,7 @@ BODIES = {
     "course-package": """
         import importlib, pathlib, sys
         sys.path += [str(path.parent) for path in pathlib.Path("/").glob("*/*/__init__.py")]
-        sys.path += ["/work/main", "/work/main/src", "FOLDER", ".."]
+        sys.path += ["REPOSITORY", "REPOSITORY/src", "FOLDER", ".."]
         for name in ("coursework", "coursework.assignments", "coursework.tape", "unrolled", "unrolled.numpy",
                      "unrolled.torch", "torch", "scipy", "sklearn", "pip", "nbgrader", "tests.coursework.tiny"):
             try:

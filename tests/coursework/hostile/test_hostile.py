@@ -20,6 +20,7 @@ from coursework import grading, sandbox
 from tests.coursework import tiny
 from tests.coursework.hostile.submissions import book, submissions
 
+ROOT = Path(__file__).resolve().parents[3]
 NAME = os.environ.get("COURSEWORK_ASSIGNMENT")
 ASSIGNMENT = importlib.import_module(f"coursework.assignments.{NAME}").ASSIGNMENT if NAME else tiny.ASSIGNMENT
 RIGHT = ASSIGNMENT.reference(ASSIGNMENT.specimen)
@@ -78,7 +79,8 @@ def batch(tmp_path_factory, sandboxed):
 
 
 def _filled(data, token, folder):
-    words = {b"TOKEN": token, b"SECRET": str(folder / "secret.txt"), b"FOLDER": str(folder)}
+    words = {b"TOKEN": token, b"SECRET": str(folder / "secret.txt"), b"FOLDER": str(folder),
+             b"REPOSITORY": str(ROOT)}
     for word, value in words.items():
         data = data.replace(word, value.encode())
     return data
