@@ -11,7 +11,6 @@ import functools
 import hashlib
 import importlib.metadata
 import json
-import logging
 import os
 import platform
 import sys
@@ -22,6 +21,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from tools.cluster import client_of
 from tqdm import tqdm
 
 from coursework import notebook, reference, sandbox
@@ -29,7 +29,6 @@ from coursework.assignment import Lost
 
 PACKAGES = "numpy", "torch"
 CRASHED = "crashed: grader"
-PATIENCE = "10s"                        # with a scheduler that does not answer
 BORROWED = 5                            # lines of our own tape in a notebook that are no coincidence
 AHEAD = 4                               # submissions a process that wait at the scheduler: their bytes are in memory
 
@@ -233,7 +232,8 @@ def _run(work, tasks, count, engine, jobs, name):
 
     from distributed import KilledWorker, as_completed
 
-    with _client(engine, min(jobs or os.cpu_count(), count)) as client:
+    address = None if engine == "local" else engine
+    with client_of(address, min(jobs or os.cpu_count(), count), GradingError) as client:
         futures, completed = {}, as_completed()
 
         def submit():
@@ -255,42 +255,6 @@ def _run(work, tasks, count, engine, jobs, name):
                 raise GradingError("the scheduler has gone; what is graded is kept") from error
             yield student, key, result
             submit()
-
-
-@contextlib.contextmanager
-def _client(engine, jobs):
-    """A client of the scheduler at an address, or of processes of this machine that end with it."""
-    import dask
-    from distributed import Client, LocalCluster
-
-    if engine != "local":
-        try:
-            client = Client(engine, timeout=PATIENCE)
-        except (OSError, ValueError) as error:
-            raise GradingError(f"there is no Dask scheduler at {engine}: {error}") from error
-        with client:
-            try:
-                client.wait_for_workers(1, timeout=30)
-            except TimeoutError as error:
-                raise GradingError(f"the scheduler at {engine} has had no worker for 30 seconds") from error
-            yield client
-        return
-    # Saturation 1: no submission waits at a worker that is busy, so none is blamed if that worker dies.
-    with dask.config.set({"distributed.scheduler.worker-saturation": 1.0}):
-        try:
-            cluster = LocalCluster(n_workers=jobs, threads_per_worker=1, dashboard_address="127.0.0.1:0",
-                                   scheduler_kwargs={"dashboard": False}, silence_logs=logging.ERROR)
-            client = Client(cluster)
-        except (OSError, RuntimeError, TimeoutError) as error:
-            raise GradingError(f"{jobs} processes did not start on this machine: {error}") from error
-        try:
-            yield client
-        finally:
-            # All results are in. A worker that died a moment ago is just being started, which Dask asserts it is not;
-            # on a busy machine one may take too long to end. They end with this process.
-            for part in (client, cluster):
-                with contextlib.suppress(AssertionError, TimeoutError):
-                    part.close()
 
 
 def fingerprint(assignment, variant, data, seed, student, limits=None, problem=None):

@@ -5,7 +5,6 @@ that was killed goes on with the runs that the journal lacks, on whatever cluste
 nothing but its run's arguments, so neither the order nor the number of the workers can be seen in the rows.
 """
 
-import contextlib
 import hashlib
 import importlib.metadata
 import json
@@ -16,9 +15,9 @@ from concurrent.futures import CancelledError
 from pathlib import Path
 
 import cloudpickle
-import dask
-from distributed import Client, LocalCluster, as_completed
+from distributed import as_completed
 from tools import origin
+from tools.cluster import client_of
 from tqdm import tqdm
 
 import unrolled
@@ -32,7 +31,6 @@ CODE = ("long_memory.py", "comparison.py", "bottleneck.py", "architectures.py", 
         "torch/transformer.py")
 SOURCES = tuple(f"src/unrolled/{pattern}" for pattern in CODE)
 RETRIES = 2
-PATIENCE = "10s"                                # with a scheduler that does not answer
 
 
 class SweepError(Exception):
@@ -60,7 +58,7 @@ def sweep(function, runs, journal, address=None, workers=1):
     missing = [run for run in runs if name(run) not in done]
     failed = {}
     if missing:
-        with client_of(address, workers) as client:
+        with client_of(address, workers, SweepError) as client:
             work = on_worker(function)
             futures = {}
             for run in missing:
@@ -80,36 +78,6 @@ def sweep(function, runs, journal, address=None, workers=1):
                         done[name(run)] = journal.append(run, entry)
                     progress.update()
     return done, failed
-
-
-@contextlib.contextmanager
-def client_of(address, workers):
-    """A client of the scheduler at `address`, or of a cluster of this machine that ends with it."""
-    if address is None:
-        # No dashboard, yet the scheduler opens a port for its metrics: any free one, for this machine alone.
-        # Saturation 1: no run waits at a worker that is busy, so none is blamed if that worker dies.
-        options = {"dashboard_address": "127.0.0.1:0", "scheduler_kwargs": {"dashboard": False}}
-        with dask.config.set({"distributed.scheduler.worker-saturation": 1.0}):
-            cluster = LocalCluster(n_workers=workers, threads_per_worker=1, **options)
-            try:
-                with Client(cluster) as client:
-                    yield client
-            finally:
-                # A worker that died a moment ago is being started again, and Dask asserts that what it stops has been
-                # started. All results are in by then, and the process ends with this one.
-                with contextlib.suppress(AssertionError):
-                    cluster.close()
-        return
-    try:
-        client = Client(address, timeout=PATIENCE)
-    except (OSError, ValueError) as error:
-        raise SweepError(f"there is no Dask scheduler at {address}: {error}") from error
-    with client:
-        try:
-            client.wait_for_workers(1, timeout=30)
-        except TimeoutError as error:
-            raise SweepError(f"the scheduler at {address} has had no worker for 30 seconds") from error
-        yield client
 
 
 def on_worker(function):

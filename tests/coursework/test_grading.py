@@ -137,7 +137,7 @@ def test_a_second_run_grades_only_what_is_new_or_torn(grade_all, everybody, tmp_
     first = grade_all()
     journal = tmp_path / "journal.jsonl"
     whole = journal.read_bytes()
-    monkeypatch.setattr(grading, "_client", None)                 # a second grading would need it
+    monkeypatch.setattr(grading, "client_of", None)               # a second grading would need it
     assert grade_all() == first
     assert journal.read_bytes() == whole
     monkeypatch.undo()
@@ -170,7 +170,7 @@ def test_one_writer(grade_all, tmp_path):
 
 
 def test_no_scheduler_is_an_error_and_not_a_zero(grade_all, monkeypatch):
-    monkeypatch.setattr(grading, "PATIENCE", "1s")
+    monkeypatch.setattr(sys.modules["tools.cluster"], "PATIENCE", "1s")
     with pytest.raises(grading.GradingError, match="no Dask scheduler at tcp://127.0.0.1:9"):
         grade_all(engine="tcp://127.0.0.1:9")
 

@@ -97,7 +97,7 @@ def test_what_stops_it_is_said(module, experiments, monkeypatch, capsys, error, 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")      # a connection that was refused, Dask forgets to close
 @pytest.mark.parametrize("address", ["nonsense", "tcp://127.0.0.1:1"])
 def test_an_address_without_a_scheduler_is_named(module, experiments, monkeypatch, capsys, address):
-    monkeypatch.setattr(sys.modules["experiments.sweep"], "PATIENCE", "1s")
+    monkeypatch.setattr(sys.modules["tools.cluster"], "PATIENCE", "1s")
     assert experiments("long-memory", "--small", "--scheduler", address) == 1
     assert f"there is no Dask scheduler at {address}" in capsys.readouterr().err
 
