@@ -16,6 +16,7 @@ import nbformat
 from nbformat import v4
 from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
+from tools.notebook_form import METADATA
 from traitlets.config.loader import PyFileConfigLoader
 
 from coursework import grading
@@ -25,8 +26,6 @@ SITE = ROOT / "_build/html"
 DISTINCTIVE = 30                         # characters, without blanks: a line that nobody else writes by chance
 MARKERS = "BEGINSOLUTION", "BEGINHIDDENTESTS", "BEGINMARKSCHEME"
 TEXTS = {".html", ".ipynb", ".md", ".txt", ".js", ".json", ".py", ".css", ".xml", ".inv", ".svg", ".rst", ".csv"}
-KERNEL = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-          "language_info": {"name": "python"}}
 
 
 def release(course, assignment, site=SITE):
@@ -70,7 +69,7 @@ def release(course, assignment, site=SITE):
 
 def as_notebook(cells):
     """Cells as a notebook for the Python kernel."""
-    return v4.new_notebook(cells=cells, metadata=KERNEL)
+    return v4.new_notebook(cells=cells, metadata=METADATA)
 
 
 # Solvable, and not for free

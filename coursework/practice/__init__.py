@@ -9,6 +9,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 from nbformat import v4
+from tools.notebook_form import METADATA
 
 from coursework.assignment import Direct, Lost
 from coursework.course import load
@@ -91,9 +92,7 @@ def notebook(name):
               "question"),
         _cell(v4.new_markdown_cell("## A solution\n\n" + _folded("Show it", f"```python\n{solution.strip()}\n```")),
               "solution")]
-    return v4.new_notebook(cells=cells, metadata={
-        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-        "language_info": {"name": "python"}})
+    return v4.new_notebook(cells=cells, metadata=METADATA)
 
 
 def write(names):
