@@ -2,22 +2,11 @@
 
 import math
 from itertools import groupby
-from pathlib import Path
 
-import pytest
-
-from unrolled.architectures import MODELS, RECORD, TASKS, chosen, configurations, recorded, tuned
+from unrolled.architectures import MODELS, TASKS, chosen, configurations, recorded, tuned
 from unrolled.training import SEEDS
 
-ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def experiment(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT)
-    from experiments import architectures
-
-    return architectures
+EXPERIMENT = "architectures"
 
 
 def pretended(experiment, best):
@@ -78,11 +67,3 @@ def test_the_record_lacks_nothing_that_the_experiment_would_run(experiment):
     assert configurations(rows) == experiment.CONFIGURATIONS
     assert experiment.architectures(rows=rows) == []
     assert {row["updates"] for row in rows if row["task"] == "text"} == {experiment.UPDATES["text"]}
-
-
-def test_the_record_beside_the_experiment_is_the_one_that_the_package_brings_along():
-    assert (ROOT / "experiments/results/architectures.json").resolve() == RECORD.resolve()
-
-
-def test_the_record_names_its_origin_of_a_clean_tree():
-    assert len(recorded()["commit"]) == 12              # a thirteenth would be of "-dirty"

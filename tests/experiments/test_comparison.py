@@ -1,21 +1,9 @@
 """The record of the comparison is that of the experiment, and the rates it uses are those that tuning found best."""
 
-from pathlib import Path
-
-import pytest
-
-from unrolled.comparison import RECORD, chosen, recorded, tuned
+from unrolled.comparison import chosen, recorded, tuned
 from unrolled.training import SEEDS
 
-ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def experiment(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT)
-    from experiments import comparison
-
-    return comparison
+EXPERIMENT = "comparison"
 
 
 def arguments(rows):
@@ -45,10 +33,6 @@ def test_the_table_names_every_configuration(experiment):
     lines = list(experiment.table(recorded()["rows"]))
     assert len(lines) == len(experiment.CONFIGURATIONS)
     assert all("±" in line for line in lines)
-
-
-def test_the_record_beside_the_experiment_is_the_one_that_the_package_brings_along():
-    assert (ROOT / "experiments/results/comparison.json").resolve() == RECORD.resolve()
 
 
 def test_the_record_has_five_seeds():

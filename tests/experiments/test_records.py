@@ -5,17 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from unrolled.long_memory import LEARNING_RATES, RECORD, TASKS, agree, recorded, run
+from unrolled.long_memory import LEARNING_RATES, TASKS, agree, recorded, run
 
+EXPERIMENT = "long_memory"
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def experiment(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT)
-    from experiments import long_memory
-
-    return long_memory
 
 
 def arguments(runs):
@@ -31,16 +24,6 @@ def test_the_learning_rates_are_those_that_tuning_found_best(experiment):
     assert arguments(tuned["rows"]) == arguments(experiment.tuning())
     assert experiment.best_learning_rates(tuned["rows"]) == LEARNING_RATES
     assert not {row["seed"] for row in tuned["rows"]} & {row["seed"] for row in recorded()["rows"]}
-
-
-def test_a_record_names_its_origin_of_a_clean_tree():
-    for record in (recorded(), json.loads((ROOT / "experiments/results/tuning.json").read_text(encoding="utf-8"))):
-        assert {"commit", "date", "device", "versions"} <= record.keys()
-        assert len(record["commit"]) == 12              # a thirteenth would be of "-dirty"
-
-
-def test_the_record_beside_the_experiment_is_the_one_that_the_package_brings_along():
-    assert (ROOT / "experiments/results/long-memory.json").resolve() == RECORD.resolve()
 
 
 @pytest.mark.parametrize("task", TASKS)
