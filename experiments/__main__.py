@@ -5,6 +5,7 @@
     python -m experiments comparison                RNN, GRU, LSTM and relatives on text and on the sea
     python -m experiments bottleneck                what attention adds to an encoder-decoder
     python -m experiments architectures             RNN, LSTM, GRU, TCN and Transformer with as many weights
+    python -m experiments recall                    how much their answers hang on rate, lag and number of pairs
     python -m experiments long-memory --record      and put the result where the chapters read it
 
 Every finished run is kept at once. Whatever stops an experiment, the same command goes on where it was, and the file it

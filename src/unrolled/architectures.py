@@ -33,7 +33,7 @@ from unrolled.data import load_elnino, load_source_code
 from unrolled.data.source_code import ALPHABET, encode
 from unrolled.long_memory import TASKS as MEMORY
 from unrolled.torch import TCN, CausalTransformer
-from unrolled.training import SEEDS, fit, seed_everything
+from unrolled.training import SEEDS, fit, seed_everything, six_digits
 
 RECORD = Path(__file__).parent / "data/architectures.json"
 EMBEDDING = 32                  # of a character, where the layer does not set it
@@ -207,18 +207,13 @@ def train(make, inputs, model, width, learning_rate, seed, updates, characters=N
     look()
     network.load_state_dict(best)
     with torch.no_grad():
-        scores = {str(length): _short(score(network)) for length, score in tests.items()}
+        scores = {str(length): six_digits(score(network)) for length, score in tests.items()}
     return {
         "parameters": parameters(network.layer),
         "flops": round(flops(network.layer, len(held_out[0]))),
-        "loss": [_short(value) for value in np.reshape(losses, (EVALUATIONS, -1)).mean(1)],
-        "validation": [_short(value) for value in validation], "test": scores,
+        "loss": [six_digits(value) for value in np.reshape(losses, (EVALUATIONS, -1)).mean(1)],
+        "validation": [six_digits(value) for value in validation], "test": scores,
     }
-
-
-def _short(value):
-    """Six digits are more than two machines agree on."""
-    return float(f"{value:.6g}")
 
 
 def _text(seed, characters, window=64, batch=16, scored=32, longest=256):

@@ -24,7 +24,7 @@ from unrolled.data import load_dates
 from unrolled.data.dates import ISO
 from unrolled.data.tasks import reversal
 from unrolled.torch.seq2seq import EncoderDecoder
-from unrolled.training import SEEDS, fit, seed_everything
+from unrolled.training import SEEDS, fit, seed_everything, six_digits
 
 BATCH = 32
 SYMBOLS = 8                     # of "reverse" and "copy": 3 bits each
@@ -72,8 +72,8 @@ def train(task, attention, hidden_size, learning_rate, seed, updates):
     return model, {
         "parameters": sum(p.numel() for p in model.parameters()),
         "start_loss": losses[min(START, updates) - 1],
-        "loss": [_short(value) for value in np.reshape(losses, (TENTHS, -1)).mean(1)],
-        "validation": _short(validation),
+        "loss": [six_digits(value) for value in np.reshape(losses, (TENTHS, -1)).mean(1)],
+        "validation": six_digits(validation),
         **score(model),
     }
 
@@ -106,16 +106,16 @@ def score_reversal(model, reverse=True):
         source, lengths, target = _tensors(reversal(EVALUATION, (n, n), 0, SYMBOLS, reverse))
         symbols, weights = model.greedy(source, lengths, n + 1)
         right = symbols == target
-        found["symbols"].append(_short(right[:, :n].float().mean()))
-        found["exact"].append(_short(right.all(1).float().mean()))
+        found["symbols"].append(six_digits(right[:, :n].float().mean()))
+        found["exact"].append(six_digits(right.all(1).float().mean()))
         if weights is not None:
             order = range(n - 1, -1, -1) if reverse else range(n)
             mass, hits = agreement(weights[:, :n], [[(place,) for place in order]] * EVALUATION)
             next_to_it = [(place + 1,) if place + 1 < n else () for place in order]
             _, beside = agreement(weights[:, :n], [next_to_it] * EVALUATION)
-            found["mass"].append(_short(mass))
-            found["hits"].append(_short(hits))
-            found["beside"].append(_short(beside))
+            found["mass"].append(six_digits(mass))
+            found["hits"].append(six_digits(hits))
+            found["beside"].append(six_digits(beside))
     return {name: values or None for name, values in found.items()}
 
 
@@ -138,12 +138,12 @@ def score_dates(model):
             counts = locales.setdefault(written.format.locale, [0, 0])
             counts[0] += good
             counts[1] += 1
-        found["exact"][part] = _short(exact.float().mean())
-        found["characters"][part] = [_short(share) for share in right.float().mean(0)]
+        found["exact"][part] = six_digits(exact.float().mean())
+        found["characters"][part] = [six_digits(share) for share in right.float().mean(0)]
         found["locales"][part] = dict(sorted(locales.items()))
         if weights is not None:
             mass, hits = agreement(weights, [written.alignment for written in data.parts[part]])
-            found["mass"][part], found["hits"][part] = _short(mass), _short(hits)
+            found["mass"][part], found["hits"][part] = six_digits(mass), six_digits(hits)
     return {name: values or None for name, values in found.items()}
 
 
@@ -262,11 +262,6 @@ def agree(one, other, tolerance=1e-3):
     alike = "task", "attention", "hidden_size", "learning_rate", "seed", "updates", "parameters"
     close = math.isclose(one["start_loss"], other["start_loss"], rel_tol=tolerance)
     return close and all(one[name] == other[name] for name in alike)
-
-
-def _short(value):
-    """Six digits are more than two machines agree on."""
-    return float(f"{float(value):.6g}")
 
 
 def _tensors(arrays):

@@ -25,7 +25,7 @@ from unrolled import checks
 from unrolled.data import load_elnino, load_source_code
 from unrolled.data.source_code import ALPHABET, encode
 from unrolled.gradients import detach
-from unrolled.training import SEEDS, fit, seed_everything
+from unrolled.training import SEEDS, fit, seed_everything, six_digits
 
 LEAD = 3                                                    # months ahead
 OPEN = 40.0                                                 # a pre-activation whose sigmoid is 1 in float32
@@ -152,16 +152,11 @@ def train(task, cell, hidden_size, learning_rate, seed, updates, characters=None
     validation, test = zip(*scores)
     return model, score, {
         "parameters": parameters(model.layer),
-        "loss": [_short(value) for value in np.reshape(losses, (EVALUATIONS, -1)).mean(1)],
-        "validation": [_short(value) for value in validation],
-        "test": _short(test[int(np.argmin(validation))]),
-        "last": _short(test[-1]),
+        "loss": [six_digits(value) for value in np.reshape(losses, (EVALUATIONS, -1)).mean(1)],
+        "validation": [six_digits(value) for value in validation],
+        "test": six_digits(test[int(np.argmin(validation))]),
+        "last": six_digits(test[-1]),
     }
-
-
-def _short(value):
-    """Six digits are more than two machines agree on."""
-    return float(f"{value:.6g}")
 
 
 def run(task, cell, hidden_size, learning_rate, seed, updates, characters=None):

@@ -13,14 +13,11 @@ SIGN = 12                                                   # radius of a circle
 
 
 class Drawing:
-    """SVG under construction; `svg()` closes it. Coordinates are pixels, y grows downwards."""
+    """SVG under construction; coordinates are pixels, y grows downwards."""
 
     def __init__(self, width, height, title):
-        self.parts = [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-            f'role="img" font-family="DejaVu Sans, Verdana, sans-serif" font-size="15" fill="{INK}">',
-            f"<title>{title}</title>",
-        ]
+        self.width, self.height, self.title = width, height, title
+        self.parts = []
 
     def box(self, x, y, label="", color=BLUE, side=CELL):
         """A cell, centred on (x, y)."""
@@ -73,11 +70,18 @@ class Drawing:
         """A dot where one line leaves another."""
         self.parts.append(f'<circle cx="{x}" cy="{y}" r="3.5" fill="{color}"/>')
 
+    def markup(self, attributes='role="img"'):
+        """The drawing as text, as large as it is by now."""
+        head = (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width} {self.height}" '
+                f'width="{self.width}" height="{self.height}" {attributes} '
+                f'font-family="DejaVu Sans, Verdana, sans-serif" font-size="15" fill="{INK}">')
+        return "".join([head, f"<title>{self.title}</title>", *self.parts, "</svg>"])
+
     def svg(self):
         """The drawing, ready to display in a notebook."""
         from IPython.display import SVG
 
-        return SVG("".join(self.parts) + "</svg>")
+        return SVG(self.markup())
 
 
 def unrolled_graph(steps=3):
@@ -378,7 +382,7 @@ def decision(questions, otherwise):
 
     width, across, line, gap = 340, 336, 17, 12
     down, right = 16, 258                                   # the arrow of the noes, the middle of the answers
-    drawing = Drawing(width, 0, "Which architecture: a flow chart whose edges are links to measurements")
+    drawing = Drawing(width, None, "Which architecture: a flow chart whose edges are links to measurements")
 
     def frame(x, top, text, color, across):
         lines = text.split("\n")
@@ -405,9 +409,8 @@ def decision(questions, otherwise):
         end = max(frame(right, start, answer, GREEN, 160), link(down + 12, below + 6, no)) + gap
         drawing.arrow(down, below, down, end)
         y = end
-    bottom = frame(width / 2, y, otherwise, GREEN, across) + 2
-    svg = drawing.svg().data.replace('role="img"', 'role="group" class="ink" style="max-width: 100%; height: auto"')
-    return HTML(svg.replace(f"0 0 {width} 0", f"0 0 {width} {bottom}").replace('height="0"', f'height="{bottom}"'))
+    drawing.height = frame(width / 2, y, otherwise, GREEN, across) + 2
+    return HTML(drawing.markup('role="group" class="ink" style="max-width: 100%; height: auto"'))
 
 
 def _typeset(label, size):

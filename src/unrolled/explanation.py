@@ -114,13 +114,13 @@ def _check_attention(model):
 
 
 def _opened(model, source, lengths, target):
-    """The weights, the output as a function of weights, and the padding: equations 3 to 5 of `torch.seq2seq`."""
+    """The weights, the output as a function of weights, and the padding, under teacher forcing."""
     state, (h, padding, prepared) = model.encode(source, lengths)
     before = torch.cat([torch.full_like(target[:, :1], model.end), target[:, :-1]], dim=1)
     s, _ = model.decoder(model.target_embedding(before), state)      # (B, T, H)
     _, own = model.attention(s, h, padding, prepared)                # (B, T, S)
 
     def output(weights):
-        return model.readout(model.combine(torch.cat([weights @ h, s], dim=-1)).tanh()).softmax(-1)
+        return model.output(weights @ h, s).softmax(-1)
 
     return own, output, padding

@@ -32,7 +32,7 @@ from torch.nn import functional as F
 import unrolled.cudnn
 from unrolled import architectures, checks
 from unrolled.torch import MultiheadAttention
-from unrolled.training import SEEDS, fit, seed_everything
+from unrolled.training import SEEDS, fit, seed_everything, six_digits
 
 RECORD = Path(__file__).parent / "data/recall.json"
 KEYS, VALUES = 32, 8
@@ -131,8 +131,8 @@ def _pairs(model, pairs, learning_rate, seed, updates):
     def look(after):
         *question, answers = held_out
         given = network(*question)
-        found["accuracy"][str(after)] = _short((given.argmax(-1) == answers).float().mean())
-        found["loss"][str(after)] = _short(F.cross_entropy(given, answers))
+        found["accuracy"][str(after)] = six_digits((given.argmax(-1) == answers).float().mean())
+        found["loss"][str(after)] = six_digits(F.cross_entropy(given, answers))
 
     def loss(update):
         if update in LOOKS:
@@ -143,11 +143,6 @@ def _pairs(model, pairs, learning_rate, seed, updates):
     fit(network, loss, range(updates), learning_rate)
     look(updates)
     return {"parameters": architectures.parameters(network.layer)} | found
-
-
-def _short(value):
-    """Six digits are more than two machines agree on."""
-    return float(f"{float(value):.6g}")
 
 
 def _lag(model, width, lag, learning_rate, seed, updates):

@@ -55,6 +55,11 @@ def fit(model, loss, batches, learning_rate, max_norm=1.0, decay=False):
     return losses
 
 
+def six_digits(value):
+    """A number as a record keeps it: more digits are more than two machines agree on."""
+    return float(f"{float(value):.6g}")
+
+
 def interval(values, confidence=0.95):
     """Mean and half-width of Student's t interval over seeds.
 

@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from unrolled import checks
+from unrolled.torch.attention import masked_softmax
 from unrolled.torch.stack import Module, check_dtype, check_tensor
 
 
@@ -56,11 +57,9 @@ class _Attention(Module):
             keys = keys.masked_fill(key_padding_mask[..., None], 0.0)     # whatever stands there, even NaN
         prepared = self.prepare(keys) if prepared is None else prepared
         e = self.score(query if query.ndim == 3 else query[:, None], prepared)      # (B, T, S)
-        if key_padding_mask is None:
-            a = e.softmax(-1)
-        else:                                        # all -inf is NaN, forward and backward, until the fills put 0
-            hidden = key_padding_mask[:, None]                       # (B, 1, S)
-            a = e.masked_fill(hidden, float("-inf")).softmax(-1).masked_fill(hidden, 0.0)
+        if key_padding_mask is not None:
+            e = e.masked_fill(key_padding_mask[:, None], float("-inf"))
+        a = masked_softmax(e)
         c = a @ keys                                                 # (B, T, k)
         return (c, a) if query.ndim == 3 else (c[:, 0], a[:, 0])
 

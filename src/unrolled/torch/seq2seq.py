@@ -108,7 +108,11 @@ class EncoderDecoder(Module):
         if self.attention is None:
             return self.readout(s), None, state
         c, weights = self.attention(s, *memory)                      # (B, T, H), (B, T, S)
-        return self.readout(self.combine(torch.cat([c, s], dim=-1)).tanh()), weights, state
+        return self.output(c, s), weights, state
+
+    def output(self, c, s):
+        """Equations 4 and 5 with attention: c_t and s_t, (B, T, H) each, to logits, (B, T, K + 1)."""
+        return self.readout(self.combine(torch.cat([c, s], dim=-1)).tanh())
 
     def forward(self, source, lengths, target):
         """Teacher forcing: step t reads the true y_{t-1}, so that all steps run at once.
