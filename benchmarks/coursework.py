@@ -81,7 +81,7 @@ def main(arguments=None):
         print(f"{name:24} {value}{target}")
     if options.record:
         device = re.sub(r"\W+", "-", " ".join(measured_on["device"].split()[:2])).strip("-").lower()
-        path = RESULTS / f"{measured_on['date']}-{device}.json"
+        path = RESULTS / f"{measured_on['date']}-{device}-{assignment.name}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(measured_on | found, indent=2) + "\n")
         print(f"\nRecorded in {path.relative_to(ROOT)}")
