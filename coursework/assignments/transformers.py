@@ -132,7 +132,9 @@ def _causal(student, rng, variant):
         want = TASK.outputs(variant, given)["y"]
         got = student.call("forward", **given)
         if np.shape(got.get("y")) == want.shape:
-            got, want = {"y": got["y"][:, :half]}, want[:, :half]
+            # What comes later is no part of the question, as long as it is finite.
+            late = np.arange(case["T"])[:, None] >= half
+            got = {"y": np.where(late & np.isfinite(got["y"]), want, got["y"])}
         checks.close(got, want, checks.FORWARD, "y", LAYOUT["y"])
 
     cases = [checks.sizes(rng, "BThN", T=T) for T in (7, 8, 9)]

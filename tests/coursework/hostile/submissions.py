@@ -164,7 +164,9 @@ BODIES = {
     "wrong-by-a-half": WRONG,
     "zeros": "return {name: np.zeros_like(value) for name, value in got.items()}",
     "zero-dimensional": "return {name: np.float64(0.1) for name in got}",
-    "one-axis-more": "return {name: value[None] for name, value in got.items()}",
+    # Of a number, which has no axis, another one: a number in brackets is right.
+    "one-axis-more": "return {name: np.asarray(value)[None] if np.ndim(value) else value + 1\n"
+                     "        for name, value in got.items()}",
     "truth-values": "return {name: value == value for name, value in got.items()}",
     "empty-dict": "return {}",
     "none": "return None",
@@ -178,7 +180,8 @@ BODIES = {
     "masked": "return {name: np.ma.array(np.asarray(value) + 0.5, mask=True) for name, value in got.items()}",
     "denormal": "return {name: np.asarray(value, float) * 1e-320 for name, value in got.items()}",
     "enormous": "return {name: np.sign(value) * 1.7e308 for name, value in got.items()}",
-    "one-axis-less": "return {name: np.asarray(value).ravel() for name, value in got.items()} | {'h': np.zeros(3)}",
+    "one-axis-less": "return {name: np.reshape(value, (-1, *np.shape(value)[2:])) if np.ndim(value) > 1\n"
+                     "        else np.sum(value) + 1 for name, value in got.items()}",
     "no-numbers": "return {name: np.zeros((0, *np.shape(value))) for name, value in got.items()}",
     "many-axes": "return {name: np.reshape(value, np.shape(value) + (1,) * 20) for name, value in got.items()}",
     "dates": "return {'h': np.zeros(3, 'M8[s]')}",
