@@ -149,7 +149,7 @@ def test_the_guide_says_what_an_assignment_is_worth_and_how_long_it_takes(name):
     newest = max((release.ROOT / "benchmarks/results/coursework").glob(f"*-{name}.json"))       # dates come first
     timed = json.loads(newest.read_text(encoding="utf-8"))
     assert timed["submissions"] == 1000
-    cells = [f"`{name}`", f"`{one.chapter}`", one.minutes, one.difficulty, len(one.rows),
+    cells = [f"`{name}`", one.minutes, one.difficulty, len(one.rows),
              f"{sum(row.points for row in one.rows):g} + {one.written(dict(one.specimen))[2]:g}",
              f"{timed['median seconds']:.2f}", f"{timed['seconds for a thousand'] / 60:.1f}"]
     guide = (release.ROOT / "book/teach.md").read_text(encoding="utf-8")

@@ -51,6 +51,19 @@ function sticksOut() {
     .map((element) => element.cloneNode(true).outerHTML.slice(0, 160));
 }
 
+// What lies on a ground of its own that is light on a dark page, or dark on a light one.
+function islands() {
+  const lightness = (element) => {
+    const [r, g, b, alpha = 1] = getComputedStyle(element).backgroundColor.match(/[\d.]+/g).map(Number);
+    return alpha > 0.5 ? (0.2126 * r + 0.7152 * g + 0.0722 * b) / 255 : null;
+  };
+  const ground = lightness(document.body);
+  return [...document.querySelectorAll("main *")].filter((element) => {
+    const { width, height } = element.getBoundingClientRect(), own = lightness(element);
+    return width > 60 && height > 60 && own !== null && Math.abs(own - ground) > 0.5;
+  }).map((element) => element.cloneNode(true).outerHTML.slice(0, 160));
+}
+
 async function visit(context, name, width, scheme) {
   const page = await context.newPage();
   const seen = watch(page);
@@ -64,6 +77,7 @@ async function visit(context, name, width, scheme) {
     images: [...document.images].filter((image) => !(image.complete && image.naturalWidth)).map((image) => image.src),
   }));
   layout.sticksOut = await page.evaluate(sticksOut);
+  layout.islands = await page.evaluate(islands);
   await page.addScriptTag({ path: axe });
   const { violations } = await page.evaluate(() => axe.run(document, { resultTypes: ["violations"] }));
   await page.close();

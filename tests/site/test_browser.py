@@ -24,10 +24,11 @@ def test_dark_mode_follows_the_reader(browsed):
     assert theme == {("light", "light"), ("dark", "dark")}
 
 
-@pytest.mark.parametrize("what", ["external", "failed", "errors", "violations", "mathErrors", "images", "sticksOut"])
+@pytest.mark.parametrize("what", ["external", "failed", "errors", "violations", "mathErrors", "images", "sticksOut",
+                                  "islands"])
 def test_no_page_has(browsed, what):
     """No request to another host, failed request, console message, accessibility violation, TeX error, broken image,
-    and nothing that sticks out of the window."""
+    nothing that sticks out of the window, and no light ground on a dark page."""
     assert not found(browsed, what), "\n".join(found(browsed, what))
 
 
