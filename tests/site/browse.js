@@ -54,7 +54,9 @@ function sticksOut() {
 // What lies on a ground of its own that is light on a dark page, or dark on a light one.
 function islands() {
   const lightness = (element) => {
-    const [r, g, b, alpha = 1] = getComputedStyle(element).backgroundColor.match(/[\d.]+/g).map(Number);
+    const color = getComputedStyle(element).backgroundColor;
+    if (!color.startsWith("rgb")) throw new Error(`expected a ground in rgb, got ${color}`);
+    const [r, g, b, alpha = 1] = color.match(/[\d.]+/g).map(Number);
     return alpha > 0.5 ? (0.2126 * r + 0.7152 * g + 0.0722 * b) / 255 : null;
   };
   const ground = lightness(document.body);
