@@ -6,19 +6,23 @@
     python -m experiments bottleneck                what attention adds to an encoder-decoder
     python -m experiments architectures             RNN, LSTM, GRU, TCN and Transformer with as many weights
     python -m experiments recall                    how much their answers hang on rate, lag and number of pairs
-    python -m experiments long-memory --record      and put the result where the chapters read it
+    python -m experiments NAME                      any study of `unrolled.studies`, by the name of its file
+    python -m experiments NAME --record             and put the result where the chapters read it
 
 Every finished run is kept at once. Whatever stops an experiment, the same command goes on where it was, and the file it
 writes in the end is the same, byte for byte, as if nothing had happened.
 """
 
 import argparse
+import importlib
 import os
+import pkgutil
 import sys
 from pathlib import Path
 
 from tools.origin import ROOT
 
+import unrolled.studies
 from experiments import architectures, bottleneck, comparison, long_memory, recall
 from experiments.sweep import Journal, SweepError, name, sweep, write
 from unrolled.architectures import run as run_architectures
@@ -26,22 +30,20 @@ from unrolled.bottleneck import run as run_bottleneck
 from unrolled.comparison import run as run_comparison
 from unrolled.long_memory import run
 from unrolled.recall import run as run_recall
-
-
-def at_once(make):
-    """All runs of an experiment whose later runs do not depend on the earlier ones."""
-    return lambda small, rows: [] if rows else make(small)
-
+from unrolled.studies import once
 
 # What is to be run, or still to be run when these are the rows so far; what does one run; and what is printed of them.
 EXPERIMENTS = {
-    "long-memory": (at_once(long_memory.long_memory), run, long_memory.table),
-    "tuning": (at_once(long_memory.tuning), run, long_memory.tuning_table),
-    "comparison": (at_once(comparison.comparison), run_comparison, comparison.table),
-    "bottleneck": (at_once(bottleneck.bottleneck), run_bottleneck, bottleneck.table),
+    "long-memory": (once(long_memory.long_memory), run, long_memory.table),
+    "tuning": (once(long_memory.tuning), run, long_memory.tuning_table),
+    "comparison": (once(comparison.comparison), run_comparison, comparison.table),
+    "bottleneck": (once(bottleneck.bottleneck), run_bottleneck, bottleneck.table),
     "architectures": (architectures.architectures, run_architectures, architectures.table),
     "recall": (recall.recall, run_recall, recall.table),
 }
+for _, study, _ in pkgutil.iter_modules(unrolled.studies.__path__):
+    module = importlib.import_module(f"unrolled.studies.{study}")
+    EXPERIMENTS[study.replace("_", "-")] = module.runs, module.run, module.table
 RESULTS = ROOT / "experiments/results"
 BUILD = ROOT / "_build/experiments"
 
@@ -49,13 +51,13 @@ BUILD = ROOT / "_build/experiments"
 def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m experiments", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("experiment", choices=EXPERIMENTS)
+    parser.add_argument("experiment", choices=EXPERIMENTS, metavar="NAME", help="one of " + ", ".join(EXPERIMENTS))
     parser.add_argument("--scheduler", metavar="ADDRESS",
                         help="a Dask scheduler such as tcp://10.0.0.1:8786; its workers need the package `unrolled`")
     parser.add_argument("--workers", type=_positive, metavar="N",
                         help="processes on this machine, one thread each (one a core)")
     parser.add_argument("--fresh", action="store_true", help="forget what an earlier run of this has kept")
-    parser.add_argument("--record", action="store_true", help="write the result to experiments/results/")
+    parser.add_argument("--record", action="store_true", help="write the result to where the chapters read it")
     parser.add_argument("--small", action="store_true", help="a few short runs of everything, to see that it works")
     parser.add_argument("--folder", type=Path, default=BUILD, metavar="PATH",
                         help="where journal and result lie (_build/experiments)")
@@ -69,7 +71,7 @@ def main(arguments=None):
     title = options.experiment + "-small" * options.small
     runs, rows, done = [], [], {}
     try:
-        journal = Journal(options.folder, title)
+        journal = Journal(options.folder, title, function.__module__)
         if options.fresh:
             journal.clear()
         while more := make(options.small, rows):
@@ -82,8 +84,10 @@ def main(arguments=None):
                       *(f"  {which}: {why}" for which, why in failed.items()), sep="\n", file=sys.stderr)
                 return 1
             rows = [done[name(run)]["row"] for run in runs]
-        path = RESULTS / f"{title}.json" if options.record else options.folder / f"{title}.json"
-        result = write(path, runs, done)
+        of_package = function.__module__.startswith("unrolled.studies.")
+        records = unrolled.studies.RECORDS if of_package else RESULTS
+        path = (records if options.record else options.folder) / f"{title}.json"
+        result = write(path, runs, done, function.__module__)
     except KeyboardInterrupt:
         print("\nStopped. What is finished is kept, the same command goes on.", file=sys.stderr)
         return 130

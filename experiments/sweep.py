@@ -5,8 +5,10 @@ that was killed goes on with the runs that the journal lacks, on whatever cluste
 nothing but its run's arguments, so neither the order nor the number of the workers can be seen in the rows.
 """
 
+import ast
 import hashlib
 import importlib.metadata
+import importlib.util
 import json
 import os
 import platform
@@ -20,16 +22,7 @@ from tools import origin
 from tools.cluster import client_of
 from tqdm import tqdm
 
-import unrolled
-
 PACKAGES = "torch", "numpy"                     # whose versions decide the digits
-# The code that decides them, below src/unrolled; of a layer it is only the start that counts.
-CODE = ("long_memory.py", "comparison.py", "bottleneck.py", "architectures.py", "recall.py", "checks.py", "shapes.py",
-        "gradients.py", "training.py", "data/tasks.py", "data/elnino.*", "data/source_code.py", "data/dates.py",
-        "torch/stack.py", "torch/rnn.py", "torch/lstm.py", "torch/gru.py", "torch/minimal.py", "torch/scores.py",
-        "torch/seq2seq.py", "torch/tcn.py", "torch/attention.py", "torch/norm.py", "torch/positions.py",
-        "torch/transformer.py")
-SOURCES = tuple(f"src/unrolled/{pattern}" for pattern in CODE)
 RETRIES = 2
 
 
@@ -82,10 +75,10 @@ def sweep(function, runs, journal, address=None, workers=1):
 
 def on_worker(function):
     """What a worker does for one run: refuse, if it would not compute the same as the others; else call `function`."""
-    expected = software()
+    expected = software(function.__module__)
 
     def work(run):
-        found = software()
+        found = software(function.__module__)
         if found != expected:
             wrong = ", ".join(f"{key} {found[key]} for {expected[key]}" for key in found if found[key] != expected[key])
             raise RuntimeError(f"the worker has other software than the client: {wrong}")
@@ -98,13 +91,41 @@ def on_worker(function):
     return work
 
 
-def software():
-    """What must be the same for two results to belong together: versions, and the code that computes them."""
-    digest, package = hashlib.sha256(), Path(unrolled.__file__).parent
-    for path in sorted(path for pattern in CODE for path in package.glob(pattern)):
+def software(module):
+    """What must be the same for two results of a module to belong together: versions, and the code that computes them."""
+    digest = hashlib.sha256()
+    for path in sources(module):
         digest.update(path.read_bytes())
     versions = {name: importlib.metadata.version(name) for name in PACKAGES}
     return {"python": platform.python_version()} | versions | {"code": digest.hexdigest()[:12]}
+
+
+def sources(module):
+    """The files of `unrolled` that a module of it is made of: its own, those of all that it imports, and their data."""
+    found, waiting = {}, [module]
+    while waiting:
+        name = waiting.pop()
+        if name in found or not name.startswith("unrolled."):
+            continue
+        found[name] = path = Path(importlib.util.find_spec(name).origin)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            else:
+                continue
+            waiting += [name for name in names if name.startswith("unrolled.") and exists(name)]
+    data = {other for path in found.values() for other in path.parent.glob(f"{path.stem}.*") if other.is_file()}
+    return sorted(data)                                                 # elnino.py, and with it elnino.csv
+
+
+def exists(name):
+    """Whether there is a module of this name; the name of a function or a class is none."""
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def name(run):
@@ -121,10 +142,11 @@ class Journal:
     Args:
         folder: where it lies; made if there is none.
         title: how its name begins.
+        module: what computes the runs, by its dotted name.
     """
 
-    def __init__(self, folder, title):
-        fingerprint = hashlib.sha256(json.dumps(software()).encode()).hexdigest()[:12]
+    def __init__(self, folder, title, module):
+        fingerprint = hashlib.sha256(json.dumps(software(module)).encode()).hexdigest()[:12]
         self.path = Path(folder) / f"{title}-{fingerprint}.jsonl"
         self.path.parent.mkdir(parents=True, exist_ok=True)
 
@@ -151,14 +173,14 @@ class Journal:
         self.path.unlink(missing_ok=True)
 
 
-def write(path, runs, done):
-    """Write origin and rows, in the order of `runs`, in one step: whoever reads sees the old file or the new one.
+def write(path, runs, done, module):
+    """Write origin and rows of a module, in the order of `runs`, in one step: one sees the old file or the new one.
 
     Returns:
         What was written, as a dict.
     """
     entries = [done[name(run)] for run in runs]
-    head = origin.origin(*PACKAGES, paths=(*SOURCES, "experiments/*.py"))
+    head = origin.origin(*PACKAGES, paths=sources(module))
     head["device"] = " and ".join(sorted({entry["device"] for entry in entries}))
     rows = [entry["row"] for entry in entries]
     path = Path(path).resolve()                                     # a link stays a link

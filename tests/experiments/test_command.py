@@ -103,7 +103,7 @@ def test_an_address_without_a_scheduler_is_named(module, experiments, monkeypatc
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
-    ([], "the following arguments are required: experiment"),
+    ([], "the following arguments are required: NAME"),
     (["short-memory"], "invalid choice: 'short-memory'"),
     (["long-memory", "--workers", "0"], "expected a whole number of at least 1, got '0'"),
     (["long-memory", "--workers", "two"], "expected a whole number of at least 1, got 'two'"),

@@ -147,7 +147,7 @@ def function(letter):
 
 if __name__ == "__main__":
     runs = [{{"letter": letter}} for letter in "adrse"]
-    done, failed = sweep(function, runs, Journal(folder / "kept", "letters"))
+    done, failed = sweep(function, runs, Journal(folder / "kept", "letters", function.__module__))
     assert [done[f"letter {{letter}}"]["row"] for letter in "ase"] == [{{"letter": letter}} for letter in "ase"]
     assert failed.keys() == {{"letter d", "letter r"}}
     assert failed["letter r"] == "ValueError: no good"
@@ -170,16 +170,16 @@ def test_a_run_that_raises_or_takes_its_worker_down_is_tried_again_then_named_an
 
 def test_a_journal_gives_back_what_was_put_in(sweep, tmp_path):
     runs = [{"x": 1}, {"x": 2}]
-    journal = sweep.Journal(tmp_path, "t")
+    journal = sweep.Journal(tmp_path, "t", "builtins")
     assert journal.read(runs) == {}
     journal.append(runs[0], {"row": {"y": 0.1 + 0.2, "z": None}})
     journal.append(runs[1], {"row": {"y": 1e-300}})
     found = {"x 1": {"row": {"y": 0.1 + 0.2, "z": None}}, "x 2": {"row": {"y": 1e-300}}}
-    assert sweep.Journal(tmp_path, "t").read(runs) == found
+    assert sweep.Journal(tmp_path, "t", "builtins").read(runs) == found
 
 
 def test_another_configuration_takes_only_what_it_would_compute_again(sweep, tmp_path):
-    journal = sweep.Journal(tmp_path, "t")
+    journal = sweep.Journal(tmp_path, "t", "builtins")
     journal.append({"x": 1, "rate": 0.1}, {"row": 1})
     journal.append({"x": 2, "rate": 0.1}, {"row": 2})
     assert journal.read([{"x": 2, "rate": 0.1}, {"x": 1, "rate": 0.2}]) == {"x 2, rate 0.1": {"row": 2}}
@@ -189,7 +189,7 @@ def test_another_configuration_takes_only_what_it_would_compute_again(sweep, tmp
 @pytest.mark.parametrize("whole", [0, 1])
 def test_a_line_without_its_end_counts_as_not_written_and_does_not_spoil_the_next(sweep, tmp_path, torn, whole):
     runs = [{"x": 1}, {"x": 2}]
-    journal = sweep.Journal(tmp_path, "t")
+    journal = sweep.Journal(tmp_path, "t", "builtins")
     for run in runs[:whole]:
         journal.append(run, {"row": 1})
     with journal.path.open("ab") as file:
@@ -200,24 +200,25 @@ def test_a_line_without_its_end_counts_as_not_written_and_does_not_spoil_the_nex
 
 
 def test_other_code_and_other_versions_have_journals_of_their_own(sweep, tmp_path, monkeypatch):
-    paths = {sweep.Journal(tmp_path, "t").path}
-    software = sweep.software()
+    paths = {sweep.Journal(tmp_path, "t", "unrolled.training").path}
+    software = sweep.software("unrolled.training")
     assert set(software) == {"python", "torch", "numpy", "code"}
     for changed in software:
-        monkeypatch.setattr(sweep, "software", lambda changed=changed: software | {changed: "other"})
-        paths.add(sweep.Journal(tmp_path, "t").path)
+        monkeypatch.setattr(sweep, "software", lambda _, changed=changed: software | {changed: "other"})
+        paths.add(sweep.Journal(tmp_path, "t", "unrolled.training").path)
     assert len(paths) == 1 + len(software)
 
 
-def test_the_code_that_counts_is_there(sweep):
-    for pattern in sweep.SOURCES:
-        assert list(ROOT.glob(pattern)), pattern
+def test_the_code_that_counts_is_a_study_and_all_that_it_imports(sweep):
+    found = {str(path.relative_to(ROOT / "src/unrolled")) for path in sweep.sources("unrolled.studies.budgets")}
+    assert {"studies/budgets.py", "architectures.py", "torch/transformer.py", "data/elnino.csv"} <= found
+    assert "explanation.py" not in found
 
 
 def test_a_worker_with_other_software_refuses(sweep, monkeypatch):
-    work, other = sweep.on_worker(dict), sweep.software() | {"torch": "1.0"}
+    work, other = sweep.on_worker(dict), sweep.software("builtins") | {"torch": "1.0"}
     assert work({"x": 1})["row"] == {"x": 1}
-    monkeypatch.setattr(sweep, "software", lambda: other)
+    monkeypatch.setattr(sweep, "software", lambda _: other)
     with pytest.raises(RuntimeError, match="the worker has other software than the client: torch 1.0 for 2"):
         work({"x": 1})
 
@@ -226,7 +227,7 @@ def test_a_result_is_replaced_whole_or_not_at_all(sweep, tmp_path, monkeypatch):
     path = tmp_path / "new" / "t.json"
     done = {f"x {x}": {"device": f"processor {x % 2}", "row": {"x": x}} for x in range(4)}
     runs = [{"x": x} for x in (3, 1, 2, 0)]
-    written = sweep.write(path, runs, done)
+    written = sweep.write(path, runs, done, "builtins")
     assert json.loads(path.read_text(encoding="utf-8")) == written
     assert [row["x"] for row in written["rows"]] == [3, 1, 2, 0]            # the order of the runs
     assert written["device"] == "processor 0 and processor 1"
@@ -237,12 +238,12 @@ def test_a_result_is_replaced_whole_or_not_at_all(sweep, tmp_path, monkeypatch):
 
     monkeypatch.setattr(sweep.os, "replace", fails)
     with pytest.raises(OSError, match="disk full"):
-        sweep.write(path, runs[:1], done)
+        sweep.write(path, runs[:1], done, "builtins")
     assert [path.read_bytes() for path in path.parent.iterdir()] == [before]
 
 
 def test_a_link_stays_a_link(sweep, tmp_path):
     (tmp_path / "link.json").symlink_to("real.json")
-    sweep.write(tmp_path / "link.json", [{"x": 1}], {"x 1": {"device": "d", "row": {}}})
+    sweep.write(tmp_path / "link.json", [{"x": 1}], {"x 1": {"device": "d", "row": {}}}, "builtins")
     assert (tmp_path / "link.json").is_symlink()
     assert json.loads((tmp_path / "real.json").read_text())["rows"] == [{}]

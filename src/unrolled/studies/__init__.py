@@ -1,0 +1,48 @@
+"""Studies: what is trained beforehand, with many seeds, so that a page can rest a verdict on it. One file a study.
+
+A study is a module of this package with three functions, and its record lies beside it in `records/`:
+
+    run(**arguments)        one run; a dict of these arguments and of what came out, which JSON can hold
+    runs(small, rows)       the list of arguments of all runs; or, where later runs depend on earlier ones, of those
+                            that are to be done next when these are the rows so far, [] when nothing is left
+    table(rows)             lines to print
+
+`python -m experiments NAME` does the runs on Dask, `--record` puts the result where `recorded(NAME)` finds it.
+"""
+
+import functools
+import json
+from pathlib import Path
+
+RECORDS = Path(__file__).parent / "records"
+SEEDS = range(20)               # what a study scores, where an hour of two cores allows it
+TUNING_SEEDS = 100, 101         # what a learning rate is chosen on; never scored
+
+
+@functools.cache
+def recorded(name):
+    """The record of a study.
+
+    Args:
+        name: of the study, such as "order".
+
+    Returns:
+        A dict: `commit`, `date`, `device`, `versions`; `rows`, one dict of the study's `run` each.
+
+    Raises:
+        ValueError: there is no such record; the message lists those that there are.
+    """
+    path = RECORDS / f"{name}.json"
+    if not path.is_file():
+        raise ValueError(f"name must be one of {sorted(p.stem for p in RECORDS.glob('*.json'))}, got {name!r}")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def rows(name, **wanted):
+    """The rows of a study's record that have these values, such as `rows("order", model="RNN")`, in their order."""
+    return [row for row in recorded(name)["rows"] if all(row[key] == value for key, value in wanted.items())]
+
+
+def once(make):
+    """`runs` of a study whose later runs do not depend on the earlier ones: `make(small)` lists them all."""
+    return lambda small=False, rows=(): [] if rows else make(small)
