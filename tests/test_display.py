@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from unrolled import display
+from unrolled.verdicts import all_of, effect
 
 
 class Sample:
@@ -107,37 +108,68 @@ def test_show_refuses_what_has_no_source(obj):
 def test_claim_carries_its_row_in_a_bundle(notebook, holds):
     display.claim("order-matters", "0.51 against 0.99", holds)
     (bundle,) = notebook
-    row = {"key": "order-matters", "figure": "0.51 against 0.99", "verdict": "holds"}
+    row = {"key": "order-matters", "figure": "0.51 against 0.99", "verdict": "holds", "kind": "exact", "basis": "exact"}
     assert bundle[display.CLAIM_MIME] == row
-    assert bundle["text/markdown"] == "**holds** · measured: 0.51 against 0.99 · claim `order-matters`"
+    assert bundle["text/markdown"] == "**holds** · measured: 0.51 against 0.99 · exact · claim `order-matters`"
 
 
 @pytest.mark.parametrize(("holds", "when", "verdict"), [(True, None, "holds"), (True, "n < d", "holds if n < d"),
                                                   (False, None, "does not hold"), (np.False_, None, "does not hold")])
 def test_claim_verdict(terminal, capsys, holds, when, verdict):
-    display.claim("a-claim-2", "3 of 4", holds, when)
-    assert capsys.readouterr().out == f"{verdict} · measured: 3 of 4 · claim a-claim-2\n"
+    display.claim("a-claim-2", "3 of 4", holds, when=when)
+    assert capsys.readouterr().out == f"{verdict} · measured: 3 of 4 · exact · claim a-claim-2\n"
 
 
 def test_a_claim_without_a_measurement_says_so_and_what_is_missing(terminal, capsys):
     display.claim("a-claim-3", "no GPU at hand", None)
-    assert capsys.readouterr().out == "not measured yet · no GPU at hand · claim a-claim-3\n"
+    assert capsys.readouterr().out == "not measured yet · no GPU at hand · exact · claim a-claim-3\n"
+
+
+WIDE, NARROW = effect([0.0, 1.0, 1.0], margin=0.5), effect([0.9, 1.0, 1.1], margin=0.5)
+
+
+@pytest.mark.parametrize(("holds", "options", "line"), [
+    (NARROW, {}, "holds · measured: f · trained, 3 seeds · claim k"),
+    (NARROW, {"when": "n < d"}, "holds if n < d · measured: f · trained, 3 seeds · claim k"),
+    (WIDE, {"when": "n < d"}, "undecided · measured: f · trained, 3 seeds · claim k"),
+    (all_of(NARROW, WIDE), {}, "undecided · measured: f · trained, 3 seeds · claim k"),
+    (NARROW, {"here": NARROW}, "holds · measured: f · trained, 3 seeds · claim k"),
+    (NARROW, {"here": WIDE}, f"holds · measured: f · this run: undecided, {WIDE} · trained, 3 seeds · claim k"),
+    (None, {}, "not measured yet · f · trained · claim k"),
+])
+def test_claim_where_training_decides(terminal, capsys, holds, options, line):
+    display.claim("k", "f", holds, "trained", **options)
+    assert capsys.readouterr().out == f"{line}\n"
+
+
+def test_claim_where_the_machine_decides(terminal, capsys):
+    display.claim("k", "f", True, "timed", on="AMD EPYC")
+    assert capsys.readouterr().out == "holds, on AMD EPYC · measured: f · timed · claim k\n"
+
+
+@pytest.mark.parametrize("holds", [False, None])
+def test_a_condition_of_what_does_not_hold_is_left_out_and_stops_nothing(terminal, capsys, holds):
+    display.claim("k", "f", holds, when="n < d")
+    assert "n < d" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("arguments", "error", "message"), [
     ((3, "f", True), TypeError, "key must be text, got int"),
     (("k", 0.37, True), TypeError, "figure must be text, got float"),
-    (("k", "f", True, 5), TypeError, "when must be text, got int"),
+    (("k", "f", True, "exact", 5), TypeError, "when must be text, got int"),
     (("k", "f", 1), TypeError, "holds must be a bool"),
     (("k", "f", "yes"), TypeError, "holds must be a bool"),
     (("k", "f", np.array([True])), TypeError, "holds must be a bool"),
     (("k", "f", np.float64(1)), TypeError, "holds must be a bool"),
+    (("k", "f", NARROW), TypeError, "holds must be a bool"),
+    (("k", "f", True, "trained"), TypeError, "holds must be an effect"),
+    (("k", "f", NARROW, "trained", None, None, True), TypeError, "here must be an effect"),
+    (("k", "f", True, "exact", None, None, True), TypeError, "here must be an effect"),
     (("", "f", True), ValueError, "key must be one line"),
     (("k", "two\nlines", True), ValueError, "figure must be one line"),
-    (("k", "f", True, " "), ValueError, "when must be one line"),
+    (("k", "f", True, "exact", " "), ValueError, "when must be one line"),
     (("Not a key", "f", True), ValueError, "lower case words"),
-    (("k", "f", False, "n < d"), ValueError, "needs a claim that holds"),
-    (("k", "f", None, "n < d"), ValueError, "needs a claim that holds"),
+    (("k", "f", True, "measured"), ValueError, "kind must be one of exact, rounding, trained, timed"),
 ])
 def test_claim_refuses(arguments, error, message):
     with pytest.raises(error, match=message):

@@ -12,6 +12,7 @@ import sys
 import textwrap
 
 CLAIM_MIME = "application/vnd.unrolled.claim+json"
+KINDS = "exact", "rounding", "trained", "timed"
 
 
 def show(obj, *more, docstring=True):
@@ -65,21 +66,26 @@ def table(label, head, rows):
           "text/plain": plain}, otherwise=plain)
 
 
-def claim(key, figure, holds, when=None):
-    """Record the measured verdict on one claim: a line on the page, a row in the ledger.
+def claim(key, figure, holds, kind="exact", when=None, on=None, here=None):
+    """Record the verdict on one claim: a line on the page, a row in the ledger. No outcome raises an error.
 
     Args:
         key: the row's name in `book/claims.yml`: lower case words joined by hyphens.
         figure: what was measured, as text with its unit, such as `"0.37 after 100 steps"`.
-        holds: a bool computed by the cell; None where the page has no measurement, and the figure says what is missing.
-        when: the condition under which the claim holds, completing "holds if …"; only with a true `holds`.
+        holds: a bool computed by the cell; of a trained verdict, the recorded effect (`unrolled.verdicts`), which can
+            also be undecided; None where there is no measurement yet, and the figure says what is missing.
+        kind: "exact", the same on every machine; "rounding", compared with a tolerance; "trained", training decides;
+            "timed", the machine decides.
+        when: the condition under which the claim holds, completing "holds if …"; used only where it does hold.
+        on: the machine on which a timed verdict was recorded, where another may say otherwise.
+        here: the effect that this run of the page found, of a trained verdict; shown where its word is another.
 
     Raises:
-        TypeError: `key`, `figure` or `when` is not text, or `holds` is neither a bool nor None.
-        ValueError: `key` is badly formed, a text is empty, or `when` is given for a claim that is not known to hold.
+        TypeError: a text that is none, or `holds` that does not fit the kind.
+        ValueError: `key` is badly formed, a text is empty, or there is no such kind.
     """
-    for label, text in (("key", key), ("figure", figure), ("when", when)):
-        if text is None and label == "when":
+    for label, text in (("key", key), ("figure", figure), ("when", when), ("on", on)):
+        if text is None and label in ("when", "on"):
             continue
         if not isinstance(text, str):
             raise TypeError(f"{label} must be text, got {type(text).__name__}: {text!r}")
@@ -87,25 +93,44 @@ def claim(key, figure, holds, when=None):
             raise ValueError(f"{label} must be one line of text, got {text!r}")
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", key):
         raise ValueError(f"key must be lower case words joined by hyphens, got {key!r}")
-    if holds is not None and not _is_bool(holds):
-        raise TypeError(f"holds must be a bool computed by the cell, or None, got {type(holds).__name__}: {holds!r}")
-    if when is not None and not holds:
-        raise ValueError(f"{key}: a condition (when={when!r}) needs a claim that holds under it, but holds is {holds}")
-    if holds is None:
-        verdict, measured = "not measured yet", ""
-    else:
-        verdict = "does not hold" if not holds else "holds" if when is None else f"holds if {when}"
-        measured = "measured: "
-    line = f"{{}}{verdict}{{}} · {measured}{figure} · claim {{}}{key}{{}}"
+    if kind not in KINDS:
+        raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
+    wanted = "an effect of unrolled.verdicts" if kind == "trained" else "a bool computed by the cell"
+    if not (holds is None or (hasattr(holds, "seeds") if kind == "trained" else _is_bool(holds))):
+        raise TypeError(f"{key}: holds must be {wanted}, or None, got {type(holds).__name__}: {holds!r}")
+    if not (here is None or (kind == "trained" and hasattr(here, "seeds"))):
+        raise TypeError(f"{key}: here must be an effect, and only of a trained verdict, got {here!r}")
+    verdict = _verdict(holds, when, on)
+    basis = f"{kind}, {holds.seeds} seeds" if hasattr(holds, "seeds") else kind
+    measured = "" if holds is None else "measured: "
+    otherwise_here = "" if here is None or _word(here) == _word(holds) else f" · this run: {_word(here)}, {here}"
+    line = f"{{}}{verdict}{{}} · {measured}{figure}{otherwise_here} · {basis} · claim {{}}{key}{{}}"
     plain = line.format("", "", "", "")
     _put(
         {
             "text/markdown": line.format("**", "**", "`", "`"),
             "text/plain": plain,
-            CLAIM_MIME: {"key": key, "figure": figure, "verdict": verdict},
+            CLAIM_MIME: {"key": key, "figure": figure, "verdict": verdict, "kind": kind, "basis": basis},
         },
         otherwise=plain,
     )
+
+
+def _word(holds):
+    """The verdict without its conditions, of a bool, an effect or None."""
+    if holds is None:
+        return "not measured yet"
+    if hasattr(holds, "seeds"):
+        return {True: "holds", False: "does not hold", None: "undecided"}[holds.holds]
+    return "holds" if holds else "does not hold"
+
+
+def _verdict(holds, when, on):
+    """The verdict with what it depends on."""
+    word = _word(holds)
+    if word == "holds" and when is not None:
+        word = f"holds if {when}"
+    return word if on is None or holds is None else f"{word}, on {on}"
 
 
 def _is_bool(value):
