@@ -3,6 +3,7 @@
 #   PYTHON=python3.12   which Python makes .venv (3.11 to 3.13; the first found otherwise)
 #   TORCH=cpu           PyTorch without CUDA: on Linux it saves gigabytes (make book TORCH=cpu)
 #   PORT=8001           where `make serve` serves
+#   ONE=1               make robust in one environment instead of all
 #   JOBS=2              how many processes share the unit tests (all cores otherwise)
 #   TERM=autumn-2027    whose coursework; COURSE=FOLDER where it lies (../course-TERM otherwise)
 #   ASSIGNMENT=gru      which one; SUBMISSIONS=FOLDER-OR-ZIP, ROSTER=CSV, ENGINE=tcp://HOST:8786 as book/teach.md says
@@ -22,7 +23,7 @@ PY := .venv/bin/python
 SITE_TOOLS := _build/site-tools
 step = @printf '\033[1m==> %s\033[0m\n' $(1)
 
-.PHONY: help environment book serve test test-unit test-notebooks test-site lint bench experiments notebooks measure \
+.PHONY: help environment book serve test test-unit test-notebooks test-site lint bench records robust notebooks measure \
     release grade feedback export practice lock clean distclean
 
 help: ## list the targets (this)
@@ -79,9 +80,13 @@ bench: environment ## time our cells against the library's, as ratios
 	$(call step,"Benchmarks")
 	@$(PY) -m benchmarks
 
-experiments: environment ## run what is too long for a chapter, on every core; a stopped run goes on where it was
-	$(call step,"Experiments")
-	@$(PY) -m experiments long-memory
+records: environment ## do every study again, on every core, and record it; a stopped run goes on where it was
+	$(call step,"Studies")
+	@for study in $$($(PY) -m experiments --list); do $(PY) -m experiments $$study --record; done
+
+robust: environment ## every page under numerics that are not this machine's; ONE=1 for one environment, new each day
+	$(call step,"Every page under other numerics")
+	@$(PY) tools/robust.py $(if $(ONE),--one)
 
 notebooks: environment ## run every notebook and write it back in its normal form
 	$(call step,"Running and normalising the notebooks")

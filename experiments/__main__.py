@@ -8,6 +8,7 @@
     python -m experiments recall                    how much their answers hang on rate, lag and number of pairs
     python -m experiments NAME                      any study of `unrolled.studies`, by the name of its file
     python -m experiments NAME --record             and put the result where the chapters read it
+    python -m experiments --list                    all names
 
 Every finished run is kept at once. Whatever stops an experiment, the same command goes on where it was, and the file it
 writes in the end is the same, byte for byte, as if nothing had happened.
@@ -52,6 +53,7 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m experiments", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("experiment", choices=EXPERIMENTS, metavar="NAME", help="one of " + ", ".join(EXPERIMENTS))
+    parser.add_argument("--list", action=Names, help="name them")
     parser.add_argument("--scheduler", metavar="ADDRESS",
                         help="a Dask scheduler such as tcp://10.0.0.1:8786; its workers need the package `unrolled`")
     parser.add_argument("--workers", type=_positive, metavar="N",
@@ -97,6 +99,17 @@ def main(arguments=None):
     print(*table(result["rows"]), sep="\n")
     print(f"\nWritten: {path.relative_to(ROOT) if path.is_relative_to(ROOT) else path}")
     return 0
+
+
+class Names(argparse.Action):
+    """Print the names of all experiments, a line each, and stop."""
+
+    def __init__(self, option_strings, dest, **options):
+        super().__init__(option_strings, dest, nargs=0, **options)
+
+    def __call__(self, parser, *_):
+        print(*EXPERIMENTS, sep="\n")
+        parser.exit()
 
 
 def _positive(text):

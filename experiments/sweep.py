@@ -92,7 +92,7 @@ def on_worker(function):
 
 
 def software(module):
-    """What must be the same for two results of a module to belong together: versions, and the code that computes them."""
+    """What must be the same for two results of a module to belong together: versions, and the code behind them."""
     digest = hashlib.sha256()
     for path in sources(module):
         digest.update(path.read_bytes())

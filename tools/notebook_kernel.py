@@ -52,7 +52,7 @@ def one_core():
             os.sched_setaffinity(0, allowed)
 
 
-def execute(nb, folder, before="", after="", env=None, progress=None, timeout=600):
+def execute(nb, folder, before="", after="", env=None, progress=None, timeout=600, keep_going=False, python=None):
     """Execute a notebook in place.
 
     Args:
@@ -62,6 +62,8 @@ def execute(nb, folder, before="", after="", env=None, progress=None, timeout=60
         env: environment variables for the kernel, on top of this process's and `ONE_THREAD`.
         progress: called as `progress(index, cell, seconds)` after each code cell.
         timeout: seconds a cell may take.
+        keep_going: a cell that raises keeps its error as its output, and the next one runs.
+        python: the interpreter of the kernel; this one if left out.
 
     Returns:
         dict: `seconds` of wall time from the kernel's start to its last cell; `peak_mib`, the largest resident memory
@@ -73,6 +75,7 @@ def execute(nb, folder, before="", after="", env=None, progress=None, timeout=60
     client = NotebookClient(
         nb,
         timeout=timeout,
+        allow_errors=keep_going,
         kernel_name="python3",
         record_timing=False,
         resources={"metadata": {"path": str(folder)}},
@@ -80,6 +83,8 @@ def execute(nb, folder, before="", after="", env=None, progress=None, timeout=60
     )
     environment = {**os.environ, **ONE_THREAD, "JUPYTER_PREFER_ENV_PATH": "1", **(env or {})}
     watch, cell, started = None, None, time.perf_counter()
+    if python:
+        client.create_kernel_manager().kernel_spec.argv[0] = str(python)
     try:
         with client.setup_kernel(env=environment):
             watch = Watch(int(_ask(client, "import os; print(os.getpid())")))

@@ -2,10 +2,11 @@
 
 Directives, each a table built from records and never typed:
 
-    {claims} [CHAPTER]      the ledger: book/claims.yml merged with the verdicts stored in the chapters' outputs;
+    {claims} [CHAPTER]      the ledger: book/claims.yml merged with the verdicts of this build's own execution;
                             option `keys` names the rows
     {chapter-cost} CHAPTER  one sentence: time and memory of a chapter, from book/_data/status.json
     {status}                the same for every chapter, with the machine and the versions
+    {robust}                what comes out otherwise under other numerics, from book/_data/robust.json
     {parity}                which cells are proved equal, from book/_data/parity.json; options `cell`, `against` and
                             `device` choose rows, `rows` limits their number
 
@@ -20,6 +21,7 @@ import shutil
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import nbformat
 import pydata_sphinx_theme
 import yaml
 from bs4 import BeautifulSoup
@@ -27,12 +29,15 @@ from bs4.formatter import HTMLFormatter
 from docutils import nodes
 from fontTools import subset
 from fontTools.ttLib import TTFont
+from jupyter_cache import get_cache
 from sphinx import addnodes
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 logger = logging.getLogger(__name__)
 CLAIM_MIME = "application/vnd.unrolled.claim+json"
+MARKS = {"holds": "holds", "does not hold": "fails", "not measured yet": "open", "undecided": "open"}
+SUMMARIES = "book/claims", "book/index", "book/status"          # the pages that show what the notebooks found
 CLAIM_CALL = re.compile(r"""\bclaim\(\s*["']([a-z0-9-]+)["']""")
 
 
@@ -133,13 +138,13 @@ class Claims(Record):
             numbered = all(source.isdigit() for source in claim["source"])
             sources = "source " * numbered + ", ".join(claim["source"])
             verdict = verdicts[key]["verdict"]
-            mark = {"holds": "holds", "does not hold": "fails", "not measured yet": "open"}.get(verdict, "depends")
+            mark = next((mark for word, mark in MARKS.items() if re.fullmatch(f"{word}(, on .+)?", verdict)), "depends")
             link = self.reference("std", "ref", f"claim-{key}", verdict)
             rows.append([
                 self.inline(claim["claim"]) + [nodes.inline("", f" ({sources})", classes=["source"])],
                 [nodes.inline("", "", link, classes=["verdict", mark])],
                 verdicts[key]["figure"],
-                claim["measured"],
+                f"{claim['measured']} ({verdicts[key]['basis']})",
             ])
         if not rows or (keys and len(rows) < len(keys)):
             raise ValueError(f"claims.yml lacks a row for {' '.join(keys or [])}{only or ''}")
@@ -147,10 +152,11 @@ class Claims(Record):
         return [self.table(label, ["Claim", "Verdict", "Figure", "How it is measured"], rows, ["claims"])]
 
     def verdicts(self, claims):
-        """The verdict of each claim, from the outputs stored in the chapters."""
+        """The verdict of each claim, from the execution that the pages themselves show."""
         found = {}
         for path in sorted(Path(self.env.srcdir, "book").glob("*.ipynb")):
-            for cell in self.read(path.name)["cells"]:
+            self.env.note_dependency(str(path))
+            for cell in executed(self.env.app, path)[0].cells:
                 for output in cell.get("outputs", []):
                     if CLAIM_MIME not in output.get("data", {}):
                         continue
@@ -164,6 +170,31 @@ class Claims(Record):
                         raise ValueError(f"claim {key!r} belongs to {claims[key]['chapter']!r}, not to {path.name}")
                     found[key] = bundle
         return found
+
+
+def executed(app, path):
+    """A notebook as this build executed it, and the seconds that this took, None where the build executes nothing.
+
+    MyST-NB keeps each execution in a cache before it writes the page; `notebooks_first` sees to it that every notebook
+    is there when a page asks.
+    """
+    nb = nbformat.read(path, as_version=4)
+    if app.config.nb_execution_mode != "cache":
+        return nb, None
+    try:
+        cache = get_cache(app.config.nb_execution_cache_path)
+        record = cache.match_cache_notebook(nb)
+        return cache.get_cache_bundle(record.pk).nb, record.data.get("execution_seconds")
+    except KeyError as error:
+        raise ValueError(f"{path.name} was not executed by this build") from error
+
+
+def notebooks_first(app, env, docnames):
+    """Read every notebook before the pages that show what the notebooks found, and those again with them."""
+    changed = [name for name in docnames if env.doc2path(name, base=False).endswith(".ipynb")]
+    if changed:
+        docnames += [name for name in SUMMARIES if name in env.found_docs and name not in docnames]
+    docnames.sort(key=lambda name: name not in changed)                 # stable: otherwise as Sphinx has them
 
 
 class ChapterCost(Record):
@@ -180,16 +211,16 @@ class ChapterCost(Record):
 
 
 class Status(Record):
-    """Time and memory of every chapter."""
+    """Time and memory of every chapter: what this build needed, beside what was measured on a quiet core."""
 
     def render(self):
         record = self.read("_data/status.json")
-        rows = [
-            [[self.reference("std", "doc", f"/book/{name}", self.title(name))],
-             f"{cost['seconds']:.1f}", f"{cost['peak_mib']}"]
-            for name, cost in sorted(record["chapters"].items(), key=lambda chapter: self.place(chapter[0]))
-        ]
-        head = ["Chapter", "Seconds on one core", "Peak memory, MiB"]
+        rows = []
+        for name, cost in sorted(record["chapters"].items(), key=lambda chapter: self.place(chapter[0])):
+            seconds = executed(self.env.app, Path(self.env.srcdir, "book", f"{name}.ipynb"))[1]
+            rows.append([[self.reference("std", "doc", f"/book/{name}", self.title(name))],
+                         "–" if seconds is None else f"{seconds:.1f}", f"{cost['seconds']:.1f}", f"{cost['peak_mib']}"])
+        head = ["Chapter", "Seconds, this build", "Seconds, one quiet core", "Peak memory, MiB"]
         return [self.table("Run time and memory of each chapter", head, rows, ["status"]), self.origin(record)]
 
     def place(self, name):
@@ -200,6 +231,22 @@ class Status(Record):
         """A chapter's title, read from its first heading."""
         cells = self.read(f"{name}.ipynb")["cells"]
         return re.search(r"^# (.+)$", "".join(cells[0]["source"]), re.MULTILINE)[1]
+
+
+class Robust(Record):
+    """Which pages come out the same under numerics that are not this machine's."""
+
+    def render(self):
+        record, rows = self.read("_data/robust.json"), {}
+        for row in record["rows"]:
+            rows.setdefault(row["environment"], []).append(row)
+        counts = {name: [sum(len(row[what]) for row in group) for what in ("failed", "differs", "flipped")]
+                  for name, group in rows.items()}
+        lines = [[name, str(len(group)), *map(str, counts[name]),
+                  "; ".join(f"{row['page']}: {one}" for row in group for what in ("failed", "differs", "flipped")
+                            for one in row[what]) or "–"] for name, group in rows.items()]
+        head = ["Environment", "Pages", "Cells that fail", "Outputs that differ", "Verdicts that flip", "Which"]
+        return [self.table("Every page under other numerics", head, lines, ["status"]), self.origin(record)]
 
 
 class Parity(Record):
@@ -404,8 +451,10 @@ def setup(app):
     app.add_directive("chapter-cost", ChapterCost)
     app.add_directive("status", Status)
     app.add_directive("parity", Parity)
+    app.add_directive("robust", Robust)
     app.connect("config-inited", configure, priority=100)
     app.connect("builder-inited", silence_thebe, priority=0)
+    app.connect("env-before-read-docs", notebooks_first)
     app.connect("doctree-read", anchor_claims)
     app.connect("autodoc-process-docstring", plain_docstring, priority=100)      # before napoleon
     app.connect("build-finished", finish, priority=900)

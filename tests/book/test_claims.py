@@ -8,11 +8,12 @@ from nbformat import v4
 from notebook_form import ROOT, read
 from notebooks import chapters
 
-from unrolled.display import CLAIM_MIME
+from unrolled.display import CLAIM_MIME, KINDS
 
 LEDGER = ROOT / "book/claims.yml"
 SOURCES = {"000", "001", "002", "003", "004", "folklore"}
-VERDICT = re.compile(r"holds|does not hold|not measured yet|holds if \S.*")
+VERDICT = re.compile(r"(holds|does not hold|undecided|not measured yet|holds if \S.*?)(, on \S.*)?")
+FEWEST = 5                                                  # seeds under a verdict that training decides
 
 
 def discrepancies(rows, notebooks):
@@ -43,9 +44,25 @@ def discrepancies(rows, notebooks):
                 yield f"{key}: verdict {bundle.get('verdict')!r}"
             if not bundle.get("figure", "").strip():
                 yield f"{key}: no figure"
+            yield from unfounded(key, bundle)
     for key, row in rows.items():
         if isinstance(row, dict) and row.get("chapter") in notebooks and measured.get(key, 0) != 1:
             yield f"{key}: measured {measured.get(key, 0)} times in {row['chapter']}"
+
+
+def unfounded(key, bundle):
+    """A verdict says what decides it; one that training decides rests on enough seeds."""
+    kind, verdict = bundle.get("kind"), bundle.get("verdict", "")
+    if kind not in KINDS:
+        yield f"{key}: kind {kind!r}"
+    elif kind == "trained" and verdict != "not measured yet":
+        seeds = re.fullmatch(r"trained, (\d+) seeds", bundle.get("basis", ""))
+        if not seeds or int(seeds[1]) < FEWEST:
+            yield f"{key}: trained, on {seeds[1] if seeds else 'no'} seeds"
+    elif kind != "trained" and verdict == "undecided":
+        yield f"{key}: undecided, and no training decides it"
+    if kind != "timed" and ", on " in verdict and "if" not in verdict:
+        yield f"{key}: names a machine, and is not timed"
 
 
 def bundles(nb):
@@ -81,7 +98,7 @@ def chapter(*verdicts):
 
 
 def verdict(**changes):
-    return {"key": "k", "figure": "0.37", "verdict": "holds"} | changes
+    return {"key": "k", "figure": "0.37", "verdict": "holds", "kind": "exact", "basis": "exact"} | changes
 
 
 @pytest.mark.parametrize("text", ["holds", "does not hold", "not measured yet", "holds if f > 0.99"])
@@ -102,6 +119,11 @@ def test_a_row_of_a_chapter_not_yet_built_waits():
     ({"k": row()}, chapter(verdict(verdict="true")), "verdict 'true'"),
     ({"k": row()}, chapter(verdict(verdict="holds if ")), "verdict 'holds if '"),
     ({"k": row()}, chapter(verdict(figure=" ")), "no figure"),
+    ({"k": row()}, chapter(verdict(kind="measured")), "kind 'measured'"),
+    ({"k": row()}, chapter(verdict(kind="trained")), "trained, on no seeds"),
+    ({"k": row()}, chapter(verdict(kind="trained", basis="trained, 4 seeds")), "trained, on 4 seeds"),
+    ({"k": row()}, chapter(verdict(verdict="undecided")), "no training decides it"),
+    ({"k": row()}, chapter(verdict(verdict="holds, on AMD EPYC")), "names a machine"),
     ({"k": row(source=["005"])}, chapter(verdict()), "is not a list out of"),
     ({"k": row(source="002")}, chapter(verdict()), "is not a list out of"),
     ({"k": row(source=[])}, chapter(verdict()), "is not a list out of"),

@@ -1,6 +1,8 @@
 """Every chapter's file keeps the book's promises; every rule is shown to fail on a notebook that breaks it."""
 
 import ast
+import functools
+import importlib
 import re
 
 import pytest
@@ -9,6 +11,8 @@ from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import v4
 from notebook_form import ROOT, complaints, dumps, normalise, read, setup_source
 from notebooks import chapters
+
+from unrolled import display
 
 ALT = "Accuracy against lag: the line falls from one to one half between lag ten and lag twenty."
 FIGURE = re.compile(r"<(Figure|IPython\.core\.display\.(SVG|Image))\b")
@@ -60,6 +64,49 @@ def figures_are_described(nb):
         seen.add(alt)
 
 
+def asserts_and_compared_outputs_say_their_kind(nb):
+    """An assert stops the page and a compared output the tests: neither may hang on training, nor on the clock."""
+    for cell in code_cells(nb):
+        compared = "nbval-check-output" in tags(cell)
+        asserts = any(isinstance(node, ast.Assert) for node in ast.walk(parse(cell)))
+        kinds = {"exact", "rounding"} & set(tags(cell))
+        if (compared or asserts) and len(kinds) != 1:
+            yield f"a cell that {'is compared' if compared else 'asserts'} is tagged exact or rounding: {head(cell)}"
+        if compared and kinds == {"rounding"}:
+            yield f"an output that rounding changes is not compared as text: {head(cell)}"
+        if {"trained", "timed"} & set(tags(cell)):
+            yield f"the kinds trained and timed belong to claims: {head(cell)}"
+
+
+def shown_source_is_the_source(nb):
+    """`show` copies a definition into the output, and the definition may have changed since."""
+    for cell in code_cells(nb):
+        for output in cell.outputs:
+            data = output.get("data", {})
+            if not (names := re.fullmatch(r"source of (.+)", data.get("text/plain", ""))):
+                continue
+            objects = [named(name) for name in names[1].split(", ")]
+            if None in objects:
+                continue                                        # defined on the page itself
+            now = ["\n\n\n".join(display._source(one, docstring) for one in objects) for docstring in (True, False)]
+            fence, _, rest = data["text/markdown"].partition("python\n")
+            if rest.removesuffix(f"\n{fence}") not in now:
+                yield f"shows what is no longer the source of {names[1]}: {head(cell)}"
+
+
+def named(name):
+    """The object under a dotted name, None if it is of the page."""
+    parts = name.split(".")
+    if parts[0] == "__main__":
+        return None
+    for cut in range(len(parts), 0, -1):
+        try:
+            return functools.reduce(getattr, parts[cut:], importlib.import_module(".".join(parts[:cut])))
+        except ImportError:
+            continue
+    raise ValueError(f"no module of {name}")
+
+
 def file_is_normal(nb):
     yield from complaints(dumps(nb))
 
@@ -69,6 +116,8 @@ RULES = [
     expected_errors_are_tested_elsewhere,
     something_is_asserted,
     figures_are_described,
+    asserts_and_compared_outputs_say_their_kind,
+    shown_source_is_the_source,
     file_is_normal,
 ]
 
@@ -141,7 +190,7 @@ def healthy():
         v4.new_code_cell(setup_source(), metadata={"tags": ["setup"]}, execution_count=1),
         v4.new_code_cell(
             "error = 1e-13\nassert error < 1e-12\nprint('equal')",
-            metadata={"tags": ["nbval-check-output"]},
+            metadata={"tags": ["exact", "nbval-check-output"]},
             outputs=[v4.new_output("stream", text="equal\n")],
             execution_count=2,
         ),
@@ -153,6 +202,24 @@ def healthy():
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_rule_accepts_a_healthy_notebook(rule, healthy):
     assert list(rule(healthy)) == []
+
+
+def say_no_kind(nb):
+    nb.cells[2].metadata.tags = ["nbval-check-output"]
+
+
+def compare_a_rounding_error(nb):
+    nb.cells[2].metadata.tags = ["nbval-check-output", "rounding"]
+
+
+def say_two_kinds(nb):
+    nb.cells[2].metadata.tags = ["exact", "nbval-check-output", "rounding"]
+
+
+def show_what_was(nb):
+    old = "```python\ndef weight_shapes():\n```"
+    bundle = {"text/plain": "source of unrolled.shapes.weight_shapes", "text/markdown": old}
+    nb.cells[3].outputs.append(v4.new_output("display_data", bundle))
 
 
 def untag(nb):
@@ -273,6 +340,10 @@ def two_streams(nb):
     (figures_are_described, alt_is_short, "does not say what to see"),
     (figures_are_described, two_figures_in_a_cell, "one alt text for 2 figures"),
     (figures_are_described, two_figures_with_one_alt, "share an alt text"),
+    (asserts_and_compared_outputs_say_their_kind, say_no_kind, "a cell that is compared is tagged exact or rounding"),
+    (asserts_and_compared_outputs_say_their_kind, say_two_kinds, "is tagged exact or rounding"),
+    (asserts_and_compared_outputs_say_their_kind, compare_a_rounding_error, "is not compared as text"),
+    (shown_source_is_the_source, show_what_was, "no longer the source of unrolled.shapes.weight_shapes"),
     (file_is_normal, other_setup, "not the set-up cell of the template"),
     (file_is_normal, setup_not_first, "not the set-up cell of the template"),
     (file_is_normal, forget_count, "has not been executed"),
