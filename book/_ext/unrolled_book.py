@@ -179,10 +179,10 @@ def executed(app, path):
     is there when a page asks.
     """
     nb = nbformat.read(path, as_version=4)
-    if app.config.nb_execution_mode != "cache":
+    if app.env.mystnb_config.execution_mode != "cache":
         return nb, None
     try:
-        cache = get_cache(app.config.nb_execution_cache_path)
+        cache = get_cache(app.env.mystnb_config.execution_cache_path)
         record = cache.match_cache_notebook(nb)
         return cache.get_cache_bundle(record.pk).nb, record.data.get("execution_seconds")
     except KeyError as error:
