@@ -12,6 +12,7 @@ import importlib.util
 import json
 import os
 import platform
+import shutil
 import sys
 from concurrent.futures import CancelledError
 from pathlib import Path
@@ -24,6 +25,7 @@ from tqdm import tqdm
 
 PACKAGES = "torch", "numpy"                     # whose versions decide the digits
 RETRIES = 2
+HANDED_ON = Path(__file__).parent / "journals"      # of studies that one machine began and another shall finish
 
 
 class SweepError(Exception):
@@ -137,7 +139,7 @@ class Journal:
     """The finished runs of an experiment: a file of JSON lines, named after what computes them.
 
     A line is found by all arguments of its run, so another configuration takes from it only what it would compute
-    again. Other versions and other code have a journal of their own.
+    again. Other versions and other code have a journal of their own. A journal that lies in `HANDED_ON` is gone on with.
 
     Args:
         folder: where it lies; made if there is none.
@@ -149,6 +151,9 @@ class Journal:
         fingerprint = hashlib.sha256(json.dumps(software(module)).encode()).hexdigest()[:12]
         self.path = Path(folder) / f"{title}-{fingerprint}.jsonl"
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        handed_on = HANDED_ON / self.path.name
+        if handed_on.exists() and not self.path.exists():
+            shutil.copyfile(handed_on, self.path)
 
     def read(self, runs):
         """The entries of these runs, by name; a line that a kill cut off is cut away, so the next one starts afresh."""

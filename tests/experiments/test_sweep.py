@@ -209,6 +209,18 @@ def test_other_code_and_other_versions_have_journals_of_their_own(sweep, tmp_pat
     assert len(paths) == 1 + len(software)
 
 
+def test_a_journal_that_another_machine_began_is_gone_on_with_and_left_as_it_is(sweep, tmp_path, monkeypatch):
+    monkeypatch.setattr(sweep, "HANDED_ON", tmp_path / "journals")
+    begun = sweep.Journal(tmp_path / "journals", "t", "builtins")
+    begun.append({"x": 1}, {"row": 1})
+    before = begun.path.read_bytes()
+    journal = sweep.Journal(tmp_path / "build", "t", "builtins")
+    assert journal.read([{"x": 1}, {"x": 2}]) == {"x 1": {"row": 1}}
+    journal.append({"x": 2}, {"row": 2})
+    assert begun.path.read_bytes() == before
+    assert len(sweep.Journal(tmp_path / "build", "t", "builtins").read([{"x": 1}, {"x": 2}])) == 2
+
+
 def test_the_code_that_counts_is_a_study_and_all_that_it_imports(sweep):
     found = {str(path.relative_to(ROOT / "src/unrolled")) for path in sweep.sources("unrolled.studies.budgets")}
     assert {"studies/budgets.py", "architectures.py", "torch/transformer.py", "data/elnino.csv"} <= found
