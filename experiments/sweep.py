@@ -139,7 +139,7 @@ class Journal:
     """The finished runs of an experiment: a file of JSON lines, named after what computes them.
 
     A line is found by all arguments of its run, so another configuration takes from it only what it would compute
-    again. Other versions and other code have a journal of their own. A journal that lies in `HANDED_ON` is gone on with.
+    again. Other versions and other code have a journal of their own. One that lies in `HANDED_ON` is gone on with.
 
     Args:
         folder: where it lies; made if there is none.
