@@ -97,7 +97,11 @@ def test_mixed_precision_accepts_what_torch_nn_accepts(kind):
     ours.load_state_dict(library.state_dict())
     x = normal(4, 1, 2, dtype=torch.float32)
     with torch.autocast("cpu", torch.bfloat16):
-        output, expected = ours(x.bfloat16())[0], library(x)[0]
+        try:
+            expected = library(x)[0]
+        except RuntimeError as error:                           # oneDNN on a processor without AVX2
+            pytest.skip(f"the library's {kind} has no bfloat16 here: {error}"[:80])
+        output = ours(x.bfloat16())[0]
     assert torch.allclose(output.float(), expected.float(), atol=0.02)
 
 
