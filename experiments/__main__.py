@@ -8,6 +8,7 @@
     python -m experiments recall                    how much their answers hang on rate, lag and number of pairs
     python -m experiments NAME                      any study of `unrolled.studies`, by the name of its file
     python -m experiments NAME --record             and put the result where the chapters read it
+    python -m experiments page-NAME                 a page's own code with other seeds: what its claims measure
     python -m experiments --list                    all names
 
 Every finished run is kept at once. Whatever stops an experiment, the same command goes on where it was, and the file it
@@ -24,7 +25,7 @@ from pathlib import Path
 from tools.origin import ROOT
 
 import unrolled.studies
-from experiments import architectures, bottleneck, comparison, long_memory, recall
+from experiments import architectures, bottleneck, comparison, long_memory, pages, recall
 from experiments.sweep import Journal, SweepError, name, sweep, write
 from unrolled.architectures import run as run_architectures
 from unrolled.bottleneck import run as run_bottleneck
@@ -45,6 +46,9 @@ EXPERIMENTS = {
 for _, study, _ in pkgutil.iter_modules(unrolled.studies.__path__):
     module = importlib.import_module(f"unrolled.studies.{study}")
     EXPERIMENTS[study.replace("_", "-")] = module.runs, module.run, module.table
+for page in pages.PAGES:
+    make = once(lambda small, page=page: pages.runs(page)[: 1 if small else None])
+    EXPERIMENTS[f"page-{page}"] = make, pages.run, pages.table
 RESULTS = ROOT / "experiments/results"
 BUILD = ROOT / "_build/experiments"
 
@@ -73,7 +77,7 @@ def main(arguments=None):
     title = options.experiment + "-small" * options.small
     runs, rows, done = [], [], {}
     try:
-        journal = Journal(options.folder, title, function.__module__)
+        journal = Journal(options.folder, title, function.__module__, *page_of(title))
         if options.fresh:
             journal.clear()
         while more := make(options.small, rows):
@@ -86,10 +90,10 @@ def main(arguments=None):
                       *(f"  {which}: {why}" for which, why in failed.items()), sep="\n", file=sys.stderr)
                 return 1
             rows = [done[name(run)]["row"] for run in runs]
-        of_package = function.__module__.startswith("unrolled.studies.")
-        records = unrolled.studies.RECORDS if of_package else RESULTS
+        new = function.__module__.startswith(("unrolled.studies.", "experiments.pages"))
+        records = unrolled.studies.RECORDS if new else RESULTS
         path = (records if options.record else options.folder) / f"{title}.json"
-        result = write(path, runs, done, function.__module__)
+        result = write(path, runs, done, function.__module__, *page_of(title))
     except KeyboardInterrupt:
         print("\nStopped. What is finished is kept, the same command goes on.", file=sys.stderr)
         return 130
@@ -99,6 +103,11 @@ def main(arguments=None):
     print(*table(result["rows"]), sep="\n")
     print(f"\nWritten: {path.relative_to(ROOT) if path.is_relative_to(ROOT) else path}")
     return 0
+
+
+def page_of(title):
+    """The page that an experiment runs, in a list; none for the others."""
+    return [pages.PAGES[title.removeprefix("page-").removesuffix("-small")]] if title.startswith("page-") else []
 
 
 class Names(argparse.Action):

@@ -93,33 +93,57 @@ def on_worker(function):
     return work
 
 
-def software(module):
+def software(module, *pages):
     """What must be the same for two results of a module to belong together: versions, and the code behind them."""
     digest = hashlib.sha256()
-    for path in sources(module):
-        digest.update(path.read_bytes())
+    for path in sources(module, *pages):
+        digest.update(code_of(path))
     versions = {name: importlib.metadata.version(name) for name in PACKAGES}
     return {"python": platform.python_version()} | versions | {"code": digest.hexdigest()[:12]}
 
 
-def sources(module):
-    """The files of `unrolled` that a module of it is made of: its own, those of all that it imports, and their data."""
+def code_of(path):
+    """What of a file counts: all of it; of a notebook the sources of its cells."""
+    if path.suffix != ".ipynb":
+        return path.read_bytes()
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code").encode()
+
+
+def sources(module, *pages):
+    """The files that decide what is computed.
+
+    Args:
+        module: of `unrolled`: its own file counts, those of all that it imports, and their data.
+        *pages: notebooks, which count likewise.
+
+    Returns:
+        Paths, sorted.
+    """
     found, waiting = {}, [module]
+    for page in pages:
+        waiting += imported(code_of(page).decode())
     while waiting:
         name = waiting.pop()
         if name in found or not name.startswith("unrolled."):
             continue
         found[name] = path = Path(importlib.util.find_spec(name).origin)
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom):
-                names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-            else:
-                continue
-            waiting += [name for name in names if name.startswith("unrolled.") and exists(name)]
+        waiting += imported(path.read_text(encoding="utf-8"))
     data = {other for path in found.values() for other in path.parent.glob(f"{path.stem}.*") if other.is_file()}
-    return sorted(data)                                                 # elnino.py, and with it elnino.csv
+    return sorted({*data, *pages})                                              # elnino.py, and with it elnino.csv
+
+
+def imported(source):
+    """The modules of `unrolled` that a source imports. Lines of a notebook that are no Python are passed over."""
+    source = "\n".join(line for line in source.splitlines() if not line.lstrip().startswith("%"))
+    source = source.replace("except ModuleNotFoundError:     # Colab: fetch it", "except ModuleNotFoundError: pass")
+    for node in ast.walk(ast.parse(source)):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        yield from (name for name in names if name.startswith("unrolled.") and exists(name))
 
 
 def exists(name):
@@ -145,10 +169,11 @@ class Journal:
         folder: where it lies; made if there is none.
         title: how its name begins.
         module: what computes the runs, by its dotted name.
+        *pages: notebooks that it runs.
     """
 
-    def __init__(self, folder, title, module):
-        fingerprint = hashlib.sha256(json.dumps(software(module)).encode()).hexdigest()[:12]
+    def __init__(self, folder, title, module, *pages):
+        fingerprint = hashlib.sha256(json.dumps(software(module, *pages)).encode()).hexdigest()[:12]
         self.path = Path(folder) / f"{title}-{fingerprint}.jsonl"
         self.path.parent.mkdir(parents=True, exist_ok=True)
         handed_on = HANDED_ON / self.path.name
@@ -178,14 +203,14 @@ class Journal:
         self.path.unlink(missing_ok=True)
 
 
-def write(path, runs, done, module):
+def write(path, runs, done, module, *pages):
     """Write origin and rows of a module, in the order of `runs`, in one step: one sees the old file or the new one.
 
     Returns:
         What was written, as a dict.
     """
     entries = [done[name(run)] for run in runs]
-    head = origin.origin(*PACKAGES, paths=sources(module))
+    head = origin.origin(*PACKAGES, paths=[*sources(module, *pages), "experiments"])
     head["device"] = " and ".join(sorted({entry["device"] for entry in entries}))
     rows = [entry["row"] for entry in entries]
     path = Path(path).resolve()                                     # a link stays a link

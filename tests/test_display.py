@@ -9,7 +9,7 @@ import bs4
 import numpy as np
 import pytest
 
-from unrolled import display
+from unrolled import display, verdicts
 from unrolled.verdicts import all_of, effect
 
 
@@ -140,6 +140,15 @@ WIDE, NARROW = effect([0.0, 1.0, 1.0], margin=0.5), effect([0.9, 1.0, 1.1], marg
 def test_claim_where_training_decides(terminal, capsys, holds, options, line):
     display.claim("k", "f", holds, "trained", **options)
     assert capsys.readouterr().out == f"{line}\n"
+
+
+def test_claim_that_says_only_what_it_found_takes_verdict_and_figures_from_the_record(terminal, capsys, monkeypatch):
+    display.claim("k", "{0.mean:.1f}: {0}", kind="trained", here=WIDE)
+    assert capsys.readouterr().out == f"not measured yet · 0.7: {WIDE} · trained · claim k\n"
+    monkeypatch.setattr(verdicts.studies, "page_values", lambda _: [[NARROW.groups], [NARROW.groups]])
+    display.claim("k", "{0.mean:.1f}", kind="trained", here=WIDE)
+    line = f"holds · measured: 1.0 · this run: undecided, {WIDE} · trained, 6 seeds · claim k\n"
+    assert capsys.readouterr().out == line
 
 
 def test_claim_where_the_machine_decides(terminal, capsys):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from unrolled import verdicts
 from unrolled.verdicts import all_of, effect, share
 
 
@@ -70,11 +71,31 @@ def test_an_effect_in_words_has_two_digits_of_its_interval():
     assert str(effect([1, 1], margin=0)) == "1.00 ± 0.00"
 
 
+def test_the_same_question_is_put_to_all_recorded_values():
+    here = all_of(effect([1.0, 2.0], [0.0, 0.0], margin=0.5), share(1, 2, margin=0.5), effect([3.0, 3.0]))
+    record = [part.groups for part in all_of(effect([2.0, 3.0], [1.0, 1.0]), share(2, 2), effect([5.0, 5.0])).parts]
+    both = [part.pooled([part.groups, old]) for part, old in zip(here.parts, record)]
+    assert both[0] == effect([1.0, 2.0, 2.0, 3.0], [0.0, 0.0, 1.0, 1.0], margin=0.5)
+    assert both[1] == share(3, 4, margin=0.5)
+    assert both[2].mean == 4
+    assert both[2].holds is True                            # it is only told
+
+
+def test_a_claim_without_a_record_is_not_measured_and_an_old_record_is_refused(monkeypatch):
+    here = effect([1.0, 2.0], margin=0)
+    assert verdicts.recorded("no-such-claim", here) is None
+    monkeypatch.setattr(verdicts.studies, "page_values", lambda _: [[[[1, 2]], [[3, 4]]]])
+    with pytest.raises(ValueError, match="k: the page measures 1 effects"):
+        verdicts.recorded("k", here)
+    monkeypatch.setattr(verdicts.studies, "page_values", lambda _: [[[[1.0, 2.0]]], [[[3.0, 4.0]]]])
+    assert verdicts.recorded("k", here) == effect([1, 2, 3, 4], margin=0)
+
+
 @pytest.mark.parametrize(("call", "message"), [
     (lambda: effect([1.0], margin=0), "at least two seeds"),
     (lambda: effect([1.0, math.nan], margin=0), "finite"),
     (lambda: effect([1.0, 2.0], [1.0], margin=0), "at least two seeds"),
-    (lambda: effect([1.0, 2.0], margin=None), "margin must be a finite number"),
+    (lambda: effect([1.0, 2.0], margin="a"), "margin must be a finite number"),
     (lambda: share(21, 20, margin=0.5), "from 0 to 20, got 21"),
     (lambda: share(1, 2, margin=1.5), "a share from 0 to 1"),
     (lambda: all_of(), "at least one effect"),

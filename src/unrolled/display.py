@@ -66,19 +66,21 @@ def table(label, head, rows):
           "text/plain": plain}, otherwise=plain)
 
 
-def claim(key, figure, holds, kind="exact", when=None, on=None, here=None):
+def claim(key, figure, holds=None, kind="exact", when=None, on=None, here=None):
     """Record the verdict on one claim: a line on the page, a row in the ledger. No outcome raises an error.
 
     Args:
         key: the row's name in `book/claims.yml`: lower case words joined by hyphens.
-        figure: what was measured, as text with its unit, such as `"0.37 after 100 steps"`.
-        holds: a bool computed by the cell; of a trained verdict, the recorded effect (`unrolled.verdicts`), which can
-            also be undecided; None where there is no measurement yet, and the figure says what is missing.
+        figure: what was measured, as text with its unit, such as `"0.37 after 100 steps"`. Where only `here` is given
+            it is a template for the recorded effects, such as `"accuracy {0.mean:.2f} at 12 steps and {1} at 60"`.
+        holds: a bool computed by the cell; of a trained verdict, an effect out of a study (`unrolled.verdicts`), which
+            can also be undecided; None where there is no measurement yet, and the figure says what is missing.
         kind: "exact", the same on every machine; "rounding", compared with a tolerance; "trained", training decides;
             "timed", the machine decides.
         when: the condition under which the claim holds, completing "holds if …"; used only where it does hold.
         on: the machine on which a timed verdict was recorded, where another may say otherwise.
-        here: the effect that this run of the page found, of a trained verdict; shown where its word is another.
+        here: the effect that this run of the page found, of a trained verdict; shown where its word is another. Without
+            `holds`, the verdict is that of the same effect over all seeds with which the page was run beforehand.
 
     Raises:
         TypeError: a text that is none, or `holds` that does not fit the kind.
@@ -100,6 +102,11 @@ def claim(key, figure, holds, kind="exact", when=None, on=None, here=None):
         raise TypeError(f"{key}: holds must be {wanted}, or None, got {type(holds).__name__}: {holds!r}")
     if not (here is None or (kind == "trained" and hasattr(here, "seeds"))):
         raise TypeError(f"{key}: here must be an effect, and only of a trained verdict, got {here!r}")
+    if holds is None and here is not None:
+        from unrolled.verdicts import recorded
+
+        holds = recorded(key, here)
+        figure = figure.format(*(here if holds is None else holds).parts)
     verdict = _verdict(holds, when, on)
     basis = f"{kind}, {holds.seeds} seeds" if hasattr(holds, "seeds") else kind
     measured = "" if holds is None else "measured: "

@@ -8,6 +8,9 @@ A study is a module of this package with three functions, and its record lies be
     table(rows)             lines to print
 
 `python -m experiments NAME` does the runs on Dask, `--record` puts the result where `recorded(NAME)` finds it.
+
+A page whose own cells train is a study as well: `python -m experiments page-NAME` runs it with other seeds and records
+what its claims measured.
 """
 
 import functools
@@ -46,3 +49,20 @@ def rows(name, **wanted):
 def once(make):
     """`runs` of a study whose later runs do not depend on the earlier ones: `make(small)` lists them all."""
     return lambda small=False, rows=(): [] if rows else make(small)
+
+
+@functools.cache
+def page_values(key):
+    """What the pages' own code measured of a claim, run with other seeds beforehand (`experiments/pages.py`).
+
+    Args:
+        key: of the claim.
+
+    Returns:
+        A list, one entry a run of the page: the values of each of the claim's effects. None if no record has the claim.
+    """
+    for path in sorted(RECORDS.glob("page-*.json")):
+        found = [row["claims"][key] for row in recorded(path.stem)["rows"] if key in row["claims"]]
+        if found:
+            return found
+    return None

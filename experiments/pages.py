@@ -1,0 +1,67 @@
+"""A page run again with other seeds: what its own code measures where training decides, as a study.
+
+The page is executed in a fresh kernel in which `unrolled.training.SEEDS` are five other numbers. Each claim of kind
+"trained" that only says what it found `here` leaves the values behind its effects; those of all runs are the record.
+"""
+
+import json
+import sys
+
+from tools.origin import ROOT
+
+from unrolled.training import SEEDS
+
+sys.path.append(str(ROOT / "tools"))            # whose modules find each other there
+from notebook_form import read
+from notebook_kernel import execute
+
+PAGES = {path.stem: path for path in sorted((ROOT / "book").glob("*.ipynb"))}
+BATCHES = 4                                     # of five seeds each
+
+BEFORE = """
+import unrolled.training
+unrolled.training.SEEDS = range({first}, {first} + {count})
+import unrolled.display
+
+_claim, _found = unrolled.display.claim, {{}}
+
+def _keep(key, figure, holds=None, kind="exact", when=None, on=None, here=None):
+    if holds is None and here is not None:
+        _found[key] = [part.groups for part in here.parts]
+    else:
+        _claim(key, figure, holds, kind, when, on, here)
+
+unrolled.claim = unrolled.display.claim = _keep
+"""
+AFTER = "import json; print(json.dumps(_found))"
+
+
+def run(page, first):
+    """Run a page with the seeds first, first + 1, …, as many as it has.
+
+    Args:
+        page: a key of `PAGES`.
+        first: the first seed, a multiple of their number.
+
+    Returns:
+        A dict of the arguments and `claims`: by key, the values of each effect.
+
+    Raises:
+        NotebookError: a cell failed.
+    """
+    path = PAGES[page]
+    before = BEFORE.format(first=first, count=len(SEEDS))
+    printed = execute(read(path), path.parent, before, AFTER)["printed"]
+    return {"page": page, "first": first, "claims": json.loads(printed)}
+
+
+def runs(page):
+    """The runs of one page, as a study has them."""
+    return [{"page": page, "first": len(SEEDS) * batch} for batch in range(BATCHES)]
+
+
+def table(rows):
+    """Lines: for each claim the values of all runs, one effect a line."""
+    for key in sorted({key for row in rows for key in row["claims"]}):
+        for effect in zip(*(row["claims"][key] for row in rows)):
+            yield f"{key}: {json.dumps(effect)}"
