@@ -19,7 +19,7 @@ from unrolled.studies import once
 DRAWN = 16 * 64                 # characters an update of `unrolled.architectures` draws
 BUDGETS = 400, 4_000
 ORDERS = 2, 3, 4, 5, 6
-CONSTANTS = 1, 2, 4, 8, 16, 32
+CONSTANTS = 8, 16, 32, 64, 128, 256, 512
 SCORED, COUNT, LONGEST, GROUPS = 32, 300, 256, 30               # the test windows of `unrolled.studies.budgets`
 
 
