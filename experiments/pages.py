@@ -17,6 +17,7 @@ from notebook_kernel import execute
 
 PAGES = {path.stem: path for path in sorted((ROOT / "book").glob("*.ipynb"))}
 BATCHES = 4                                     # of five seeds each
+MORE = {"attention": 5}                         # one network a run: as many as a verdict needs
 
 BEFORE = """
 import unrolled.training
@@ -57,7 +58,7 @@ def run(page, first):
 
 def runs(page):
     """The runs of one page, as a study has them."""
-    return [{"page": page, "first": len(SEEDS) * batch} for batch in range(BATCHES)]
+    return [{"page": page, "first": len(SEEDS) * batch} for batch in range(MORE.get(page, BATCHES))]
 
 
 def table(rows):
