@@ -20,6 +20,7 @@ BATCHES = 4                                     # of five seeds each
 MORE = {"attention": 5}                         # one network a run: as many as a verdict needs
 
 BEFORE = """
+import unrolled.architectures, unrolled.bottleneck, unrolled.comparison, unrolled.recall    # records keep their seeds
 import unrolled.training
 unrolled.training.SEEDS = range({first}, {first} + {count})
 import unrolled.display

@@ -144,7 +144,8 @@ def test_claim_where_training_decides(terminal, capsys, holds, options, line):
 
 def test_claim_that_says_only_what_it_found_takes_verdict_and_figures_from_the_record(terminal, capsys, monkeypatch):
     display.claim("k", "{0.mean:.1f}: {0}", kind="trained", here=WIDE)
-    assert capsys.readouterr().out == f"not measured yet · 0.7: {WIDE} · this run: undecided, {WIDE} · trained · claim k\n"
+    line = f"not measured yet · 0.7: {WIDE} · this run: undecided, {WIDE} · trained · claim k\n"
+    assert capsys.readouterr().out == line
     monkeypatch.setattr(verdicts.studies, "page_values", lambda _: [[NARROW.groups], [NARROW.groups]])
     display.claim("k", "{0.mean:.1f}", kind="trained", here=WIDE)
     line = f"holds · measured: 1.0 · this run: undecided, {WIDE} · trained, 6 seeds · claim k\n"

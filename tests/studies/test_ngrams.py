@@ -2,15 +2,15 @@
 
 import pytest
 
-from unrolled.studies import ngrams
-from unrolled.studies import budgets
+from unrolled.studies import budgets, ngrams
 
 
 def test_a_run_is_deterministic_and_says_what_it_found():
     once, again = (ngrams.run(2, 10) for _ in range(2))
     assert once == again
     assert set(once) == {"order", "updates", "characters", "constant", "perplexity", "groups"}
-    assert once["characters"] == 10 * ngrams.DRAWN and len(once["groups"]) == ngrams.GROUPS == budgets.GROUPS
+    assert once["characters"] == 10 * ngrams.DRAWN
+    assert len(once["groups"]) == ngrams.GROUPS == budgets.GROUPS
 
 
 def test_the_scored_characters_are_those_of_the_networks():

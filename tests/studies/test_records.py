@@ -3,6 +3,7 @@
 import importlib
 import json
 import pkgutil
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from unrolled import studies
 
 NAMES = [name for _, name, _ in pkgutil.iter_modules(studies.__path__)]
 RECORDS = sorted(studies.RECORDS.glob("*.json"))
+PAGES = {path.stem for path in (Path(__file__).resolve().parents[2] / "book").glob("*.ipynb")}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -24,13 +26,24 @@ def test_a_study_lists_its_runs_and_no_two_are_equal(name):
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
 def test_a_record_is_a_studys_and_names_its_origin(path):
     record = json.loads(path.read_text(encoding="utf-8"))
-    assert path.stem.replace("-", "_") in NAMES
+    assert path.stem.replace("-", "_") in NAMES or path.stem.removeprefix("page-") in PAGES
     assert {"commit", "date", "device", "versions", "rows"} == record.keys()
     assert len(record["commit"]) == 12                      # a thirteenth would be of "-dirty"
     assert record["rows"]
 
 
-@pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [path for path in RECORDS if path.stem.startswith("page-")],
+                         ids=lambda path: path.stem)
+def test_the_record_of_a_page_is_of_runs_with_other_seeds(path):
+    rows = studies.recorded(path.stem)["rows"]
+    assert [row["first"] for row in rows] == [5 * batch for batch in range(len(rows))]
+    assert len({json.dumps(row["claims"]) for row in rows}) == len(rows)
+    assert len({frozenset(row["claims"]) for row in rows}) == 1
+    assert sum(5 for _ in rows) >= 20
+
+
+@pytest.mark.parametrize("path", [path for path in RECORDS if not path.stem.startswith("page-")],
+                         ids=lambda path: path.stem)
 def test_a_record_holds_no_run_twice_and_its_arguments_are_the_studys(path):
     study = importlib.import_module(f"unrolled.studies.{path.stem.replace('-', '_')}")
     rows = studies.recorded(path.stem)["rows"]

@@ -73,4 +73,5 @@ def runs(small):
 def table(rows):
     """Lines: perplexity by budget and order."""
     for row in rows:
-        yield f"{row['characters']:9,} characters  order {row['order']}  constant {row['constant']:2}  {row['perplexity']:.2f}"
+        yield (f"{row['characters']:9,} characters  order {row['order']}  constant {row['constant']:2}  "
+               f"{row['perplexity']:.2f}")

@@ -2,8 +2,8 @@
 
 Sixty-four readers start at 64 places of the training text and read on, 20 characters an update, carrying their state;
 after the last character a reader goes on at the first one. Adam, gradients clipped to norm 1, a learning rate that
-falls linearly from 0.01 to zero. The test is that of chapter rnn: 60,000 characters of files that no network was trained on,
-read by 50 readers.
+falls linearly from 0.01 to zero. The test is that of chapter rnn: 60,000 characters of files that no network was
+trained on, read by 50 readers.
 """
 
 import math

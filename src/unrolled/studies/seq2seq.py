@@ -48,7 +48,7 @@ def run(part, seed):
 
 
 def vector(model, _):
-    """Symbols right after the first greedy mistake, length 12; exact answers by width of the beam, lengths 8, 10, 12."""
+    """Symbols right after the first greedy mistake, length 12; exact answers by width of the beam, lengths 8 to 12."""
     source, lengths, target = sequences(1000, 12, seed=7)
     forced = (model(source, lengths, target)[0].argmax(-1) == target)[:, :12]
     free = (model.greedy(source, lengths, 13)[0] == target)[:, :12]
