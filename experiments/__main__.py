@@ -45,7 +45,8 @@ EXPERIMENTS = {
 }
 for _, study, _ in pkgutil.iter_modules(unrolled.studies.__path__):
     module = importlib.import_module(f"unrolled.studies.{study}")
-    EXPERIMENTS[study.replace("_", "-")] = module.runs, module.run, module.table
+    key = study.replace("_", "-")
+    EXPERIMENTS[f"{key}-tuned" if key in EXPERIMENTS else key] = module.runs, module.run, module.table
 for page in pages.PAGES:
     make = once(lambda small, page=page: pages.runs(page)[: 1 if small else None])
     EXPERIMENTS[f"page-{page}"] = make, pages.run, pages.table
@@ -74,7 +75,7 @@ def main(arguments=None):
         parser.error("--workers is for this machine; a scheduler has its own")
 
     make, function, table = EXPERIMENTS[options.experiment]
-    title = options.experiment + "-small" * options.small
+    title = options.experiment.removesuffix("-tuned") + "-small" * options.small
     runs, rows, done = [], [], {}
     try:
         journal = Journal(options.folder, title, function.__module__, *page_of(title))

@@ -128,7 +128,7 @@ class Claims(Record):
     def render(self):
         only, keys = self.arguments[0] if self.arguments else None, self.options.get("keys")
         claims = self.read("claims.yml")
-        verdicts = self.verdicts(claims)
+        verdicts = self.verdicts(claims, only)
         rows = []
         for key, claim in claims.items():
             if only not in (None, claim["chapter"]) or (keys and key not in keys):
@@ -151,10 +151,10 @@ class Claims(Record):
         label = "Claims ledger" if only is None else f"Claims measured in chapter {only}"
         return [self.table(label, ["Claim", "Verdict", "Figure", "How it is measured"], rows, ["claims"])]
 
-    def verdicts(self, claims):
-        """The verdict of each claim, from the execution that the pages themselves show."""
+    def verdicts(self, claims, only):
+        """The verdict of each claim, or of each of one chapter, from the execution that the pages themselves show."""
         found = {}
-        for path in sorted(Path(self.env.srcdir, "book").glob("*.ipynb")):
+        for path in sorted(Path(self.env.srcdir, "book").glob(f"{only or '*'}.ipynb")):
             self.env.note_dependency(str(path))
             for cell in executed(self.env.app, path)[0].cells:
                 for output in cell.get("outputs", []):

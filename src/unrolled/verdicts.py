@@ -48,7 +48,7 @@ class Effect:
 
     @property
     def holds(self):
-        """True: above the margin, or only told; False: not above it; None: these seeds do not decide."""
+        """True above the margin, or if only told, False if not above it, None if these seeds do not decide."""
         if self.margin is None or self.low > self.margin:
             return True
         return False if self.high < self.margin or self.low == self.high else None

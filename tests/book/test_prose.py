@@ -17,7 +17,7 @@ SKIPPED = re.compile(r"\$\$.*?\$\$|\$[^$]+\$|(\{[a-z:]+\})?`[^`]*`|\]\([^)]*\)|^
                      re.DOTALL | re.MULTILINE)
 NUMBER = re.compile(r"(?<![\w.^_{\\/-])\d[\d,]*(?:\.\d+)?(?:e-?\d+)?(?:\s?%)?(?![\w^_])")
 MEASURED = re.compile(r"\d[.,]\d|%|\de-?\d")
-CONSTANTS = {                                   # of no output: counts of a data set, of a cited work, of a plain product
+CONSTANTS = {                                   # of no output: of a data set, of a cited work, of a product
     "95 %", "95%", "1,797", "5,400", "4,096", "4,608", "2,400", "9,600", "16,000", "0.167", "2.4", "4.1",
     "0.005", "0.01",                            # learning rates
 }
