@@ -46,6 +46,24 @@ def rows(name, **wanted):
     return [row for row in recorded(name)["rows"] if all(row[key] == value for key, value in wanted.items())]
 
 
+def next_rates(tried, best, start, factor):
+    """The learning rates to try next, so that in the end the best has a worse one on either side.
+
+    Args:
+        tried: those tried so far, in rising order.
+        best: the best of them; not looked at if there is none.
+        start: where to begin.
+        factor: from one rate to the next beyond the edge.
+
+    Returns:
+        A list, empty once the best does not lie at the edge.
+    """
+    if not tried:
+        return list(start)
+    lower, higher = ([float(f"{rate:.6g}")] for rate in (best / factor, best * factor))
+    return lower * (best == tried[0]) + higher * (best == tried[-1])
+
+
 def once(make):
     """`runs` of a study whose later runs do not depend on the earlier ones: `make(small)` lists them all."""
     return lambda small=False, rows=(): [] if rows else make(small)

@@ -20,6 +20,7 @@ import unrolled.torch
 from unrolled import checks
 from unrolled.data.tasks import delayed_recall
 from unrolled.side_by_side import SideBySide, fit_each
+from unrolled.studies import next_rates
 from unrolled.training import six_digits
 
 LAG, WIDTH, BATCH, UPDATES, WINDOW = 30, 32, 32, 1000, 25
@@ -101,10 +102,8 @@ def runs(small=False, rows=()):
         return [_run(model, rate, FIRST_TUNING, TUNING) for model in MODELS for rate in RATES]
     more = []
     for model in MODELS:
-        rates, best = list(tuned(rows, model)), best_rate(rows, model)
-        if best in (rates[0], rates[-1]):
-            rate = six_digits(best / 3 if best == rates[0] else best * 3)
-            more.append(_run(model, rate, FIRST_TUNING, TUNING))
+        rates = next_rates(list(tuned(rows, model)), best_rate(rows, model), RATES, 3)
+        more += [_run(model, rate, FIRST_TUNING, TUNING) for rate in rates]
     if more or any(row["first"] == 0 for row in rows):
         return more
     return [_run(model, best_rate(rows, model), 0, SCORED) for model in MODELS]

@@ -6,9 +6,8 @@ for each network and task, at that lag, on two seeds that are not scored: the ra
 in fewer updates, then with the lower loss. Rates are tried beyond the edge as long as the best lies there.
 """
 
-from unrolled.studies import TUNING_SEEDS, long_memory
+from unrolled.studies import TUNING_SEEDS, long_memory, next_rates
 from unrolled.studies.long_memory import best_of, tried
-from unrolled.training import six_digits
 
 TASKS = {"delayed recall": 200, "copy": 100}
 MODELS = "LSTM chrono", "GRU", "GRU chrono"
@@ -28,25 +27,18 @@ def scored(rows, task, model):
 
 
 def runs(small=False, rows=()):
-    """What is to be run next: the rates, further ones while the best lies at the edge, and then the seeds."""
+    """What is to be run next: the rates, and then the seeds."""
     if small:
         return [] if rows else [_run(task, model, 5, 0, 0.01, 25) for task in TASKS for model in MODELS]
     more = []
     for task, lag in TASKS.items():
         for model in MODELS:
             trials = tried(rows, task, model, lag)
-            rates = [rate for rate in _wanted(trials) if rate not in trials]
+            rates = next_rates(sorted(trials), trials and best_of(trials), RATES, 3)
             seeds = [] if rates or scored(rows, task, model) else SEEDS
             more += [_run(task, model, lag, seed, rate) for rate in rates for seed in TUNING_SEEDS]
             more += [_run(task, model, lag, seed, best_of(trials)) for seed in seeds]
     return more
-
-
-def _wanted(trials):
-    if not trials:
-        return RATES
-    rates, best = sorted(trials), best_of(trials)
-    return [six_digits(best / 3)] * (best == rates[0]) + [six_digits(best * 3)] * (best == rates[-1])
 
 
 def _run(task, model, lag, seed, rate, updates=UPDATES):

@@ -2,8 +2,10 @@
 
 Sixty-four readers start at 64 places of the training text and read on, 20 characters an update, carrying their state;
 after the last character a reader goes on at the first one. Adam, gradients clipped to norm 1, a learning rate that
-falls linearly from 0.01 to zero. The test is that of chapter rnn: 60,000 characters of files that no network was
-trained on, read by 50 readers.
+falls linearly to zero. The rate at the start is chosen for each width and budget on a seed that is not scored, by the
+perplexity of 60,000 characters of the validation files, from rates that rise by factors of two until the best has a
+worse one on either side. The test is that of chapter rnn: 60,000 characters of files that no network was trained on,
+read by 50 readers.
 """
 
 import math
@@ -17,23 +19,26 @@ import unrolled.cudnn
 from unrolled import checks
 from unrolled.data import load_source_code
 from unrolled.data.source_code import ALPHABET, encode
-from unrolled.studies import once
+from unrolled.studies import TUNING_SEEDS, next_rates
 from unrolled.training import SEEDS, fit, interval, seed_everything, six_digits
 
-READERS, CHUNK, RATE = 64, 20, 0.01
+READERS, CHUNK = 64, 20
+RATES = 0.0025, 0.005, 0.01     # where tuning begins
+TUNING_SEED = TUNING_SEEDS[0]
 BUDGETS = (128, 450), (128, 1_860), (128, 5_580), (256, 5_580)         # hidden_size, updates; 1,860 are one pass
 
 
-def run(hidden_size, updates, seed):
+def run(hidden_size, updates, seed, learning_rate):
     """Train one network.
 
     Args:
         hidden_size: the width of the state, H.
         updates: how many; each reads 1,280 characters.
         seed: of the weights and of the place where the readers start.
+        learning_rate: Adam's at the start.
 
     Returns:
-        A dict of the arguments, and `perplexity` on the test.
+        A dict of the arguments; `validation` and `perplexity`, of 60,000 characters of the validation and of the test.
 
     Raises:
         TypeError, ValueError: a number out of range.
@@ -42,7 +47,8 @@ def run(hidden_size, updates, seed):
     checks.positive_int("updates", updates)
     seed_everything(seed)
     text = load_source_code()
-    train, test = (torch.from_numpy(encode(part)) for part in (text.train, text.test[:60_000]))
+    train, *held_out = (torch.from_numpy(encode(part)) for part in
+                        (text.train, text.validation[:60_000], text.test[:60_000]))
     embed, layer = nn.Embedding(len(ALPHABET), 32), unrolled.cudnn.RNN(32, hidden_size)
     readout = nn.Linear(hidden_size, len(ALPHABET))
     places = train[: len(train) // READERS * READERS].reshape(READERS, -1).T          # (T, readers)
@@ -59,23 +65,49 @@ def run(hidden_size, updates, seed):
         state = state.detach()                                  # carry the state on, not the gradient
         return value
 
-    fit(nn.ModuleList([embed, layer, readout]), loss, range(updates), RATE, decay=True)
+    fit(nn.ModuleList([embed, layer, readout]), loss, range(updates), learning_rate, decay=True)
     with torch.no_grad():
-        value, _ = cross_entropy(test.reshape(50, -1).T)
-    return {"hidden_size": hidden_size, "updates": updates, "seed": seed, "perplexity": six_digits(math.exp(value))}
+        validation, test = (math.exp(cross_entropy(part.reshape(50, -1).T)[0]) for part in held_out)
+    return {"hidden_size": hidden_size, "updates": updates, "seed": seed, "learning_rate": learning_rate,
+            "validation": six_digits(validation), "perplexity": six_digits(test)}
 
 
-@once
-def runs(small):
-    """Every budget on five seeds."""
-    budgets, seeds = (((16, 10),), SEEDS[:2]) if small else (BUDGETS, SEEDS)
-    return [{"hidden_size": hidden_size, "updates": updates, "seed": seed}
-            for hidden_size, updates in budgets for seed in seeds]
+def tuned(rows, *budget):
+    """The validation perplexity of the tuning seed at a width and a number of updates, by rate in rising order."""
+    found = {row["learning_rate"]: row["validation"] for row in rows
+             if (row["hidden_size"], row["updates"], row["seed"]) == (*budget, TUNING_SEED)}
+    return dict(sorted(found.items()))
+
+
+def scored(rows, *budget):
+    """The rows of the scored seeds at a width and a number of updates, in their order."""
+    return [row for row in rows if (row["hidden_size"], row["updates"]) == budget and row["seed"] in SEEDS]
+
+
+def runs(small=False, rows=()):
+    """What is to be run next: at each budget the rates, and then the seeds."""
+    if small:
+        return [] if rows else [_run(16, 10, seed, 0.01) for seed in SEEDS[:2]]
+    more = []
+    for budget in BUDGETS:
+        trials = tuned(rows, *budget)
+        best = min(trials, key=trials.get, default=None)
+        wanted = next_rates(list(trials), best, RATES, 2)
+        more += [_run(*budget, TUNING_SEED, rate) for rate in wanted]
+        if not wanted and not scored(rows, *budget):
+            more += [_run(*budget, seed, best) for seed in SEEDS]
+    return more
+
+
+def _run(hidden_size, updates, seed, rate):
+    return {"hidden_size": hidden_size, "updates": updates, "seed": seed, "learning_rate": rate}
 
 
 def table(rows):
-    """Lines: the perplexity of each budget."""
-    for hidden_size, updates in sorted({(row["hidden_size"], row["updates"]) for row in rows}):
-        scores = [row["perplexity"] for row in rows
-                  if (row["hidden_size"], row["updates"]) == (hidden_size, updates)]
-        yield f"H = {hidden_size}, {updates:5,} updates: " + "{:.2f} ± {:.2f}".format(*interval(scores))
+    """Lines: by budget the rates tried, and the perplexity of the scored seeds."""
+    for budget in BUDGETS:
+        if found := scored(rows, *budget):
+            trials = ", ".join(f"{rate:g}: {value:.2f}" for rate, value in tuned(rows, *budget).items())
+            yield ("H = {}, {:5,} updates: ".format(*budget)
+                   + "{:.2f} ± {:.2f}".format(*interval([row["perplexity"] for row in found]))
+                   + f" at {found[0]['learning_rate']:g} (tuning {trials})")

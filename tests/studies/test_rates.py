@@ -1,0 +1,58 @@
+"""Studies that choose a learning rate: the best rate has a worse one on either side, and then the seeds are scored."""
+
+import pytest
+
+from unrolled.studies import adding_optimizers, common_grid, next_rates, reading
+
+
+def test_rates_go_on_beyond_the_edge_at_which_the_best_lies():
+    assert next_rates([], None, (1, 3), 3) == [1, 3]
+    assert next_rates([1, 3], 1, (1, 3), 3) == [pytest.approx(1 / 3, rel=1e-5)]
+    assert next_rates([1, 3], 3, (1, 3), 3) == [9]
+    assert next_rates([1, 3, 9], 3, (1, 3), 3) == []
+    assert next_rates([1], 1, (1,), 2) == [0.5, 2]
+
+
+def followed(study, answer):
+    rows = []
+    while more := study.runs(rows=rows):
+        rows += [run | answer(run["learning_rate"]) for run in more]
+    return rows
+
+
+def test_each_budget_of_the_reader_is_scored_at_its_best_rate():
+    rows = followed(reading, lambda rate: {"validation": abs(rate - 0.04), "perplexity": rate})
+    for budget in reading.BUDGETS:
+        assert max(reading.tuned(rows, *budget)) > 0.04
+        assert [(row["seed"], row["learning_rate"]) for row in reading.scored(rows, *budget)] == [
+            (seed, 0.04) for seed in reading.SEEDS]
+
+
+def test_each_optimiser_is_scored_at_its_best_rate():
+    rows = followed(adding_optimizers, lambda rate: {"loss": [None if rate > 0.1 else abs(rate - 0.006)]})
+    for optimizer in adding_optimizers.OPTIMIZERS:
+        trials = adding_optimizers.tuned(rows, optimizer)
+        best = min(trials, key=trials.get)
+        assert min(trials) < best < max(trials)
+        assert [(row["seed"], row["learning_rate"]) for row in adding_optimizers.scored(rows, optimizer)] == [
+            (seed, best) for seed in adding_optimizers.SEEDS]
+
+
+def test_a_rate_at_which_a_loss_is_not_finite_is_the_worst():
+    row = {"optimizer": "SGD", "seed": 100, "learning_rate": 1.0, "loss": [None]}
+    assert adding_optimizers.tuned([row], "SGD") == {1.0: float("inf")}
+
+
+def test_all_networks_are_tried_at_the_same_rates():
+    rows = followed(common_grid, lambda rate: {"validation": [2, abs(rate - 0.02)]})
+    for task in common_grid.UPDATES:
+        for model in common_grid.MODELS:
+            assert tuple(common_grid.tuned(rows, task, model)) == common_grid.RATES
+            assert common_grid.learns(rows, task, model)
+            assert [(row["seed"], row["learning_rate"]) for row in common_grid.scored(rows, task, model)] == [
+                (seed, 0.02) for seed in common_grid.SEEDS[task]]
+
+
+def test_a_network_that_no_rate_lifts_above_guessing_has_learned_nothing():
+    row = {"task": "adding", "model": "TCN", "learning_rate": 0.01, "validation": [0.16]}
+    assert not common_grid.learns([row | {"seed": seed} for seed in (100, 101)], "adding", "TCN")
