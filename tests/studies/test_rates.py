@@ -51,13 +51,16 @@ def test_each_budget_of_the_convolution_is_scored_at_its_best_rate():
             (seed, 0.01) for seed in more_updates.SEEDS]
 
 
-def test_all_networks_are_tried_at_the_same_rates():
-    rows = followed(common_grid, lambda rate: {"validation": [2, abs(rate - 0.02)]})
+def test_all_networks_are_tried_at_the_same_rates_and_scored_at_two():
+    at = {rate: abs(rate - 0.02) for rate in common_grid.RATES} | {0.16: 0}              # good by luck, at the edge
+    rows = followed(common_grid, lambda rate: {"validation": [2, at[rate]]})
     for model in common_grid.MODELS:
         assert tuple(common_grid.tuned(rows, model)) == common_grid.RATES
         assert common_grid.learns(rows, model)
-        assert [(row["seed"], row["learning_rate"]) for row in common_grid.scored(rows, model)] == [
-            (seed, 0.02) for seed in common_grid.SEEDS]
+        assert common_grid.lowest_rate(rows, model) in (0.02, 0.16)
+        assert common_grid.steady_rate(rows, model) == 0.01
+        for rate in {common_grid.lowest_rate(rows, model), 0.01}:
+            assert [row["seed"] for row in common_grid.scored(rows, model, rate)] == list(common_grid.SEEDS)
 
 
 def test_a_network_that_no_rate_lifts_above_guessing_has_learned_nothing():
