@@ -7,6 +7,7 @@ import pytest
 
 from unrolled import diagrams
 from unrolled.plots import GATES
+from unrolled.studies import page_values
 
 SVG = "{http://www.w3.org/2000/svg}"
 QUESTIONS = [("a stream?", ("yes", "streaming"), "an LSTM", ("no", "at-once")),
@@ -16,6 +17,7 @@ DRAWINGS = {
     "unrolled, 5 steps": lambda: diagrams.unrolled_graph(5),
     "backward": lambda: diagrams.backward_graph(4),
     "task shapes": diagrams.task_shapes,
+    "tally": lambda: diagrams.tally("solved", [("one", (3, 20)), ("other", (20, 20))]),
     "encoder and decoder": diagrams.encoder_decoder,
     "encoder and decoder with attention": lambda: diagrams.encoder_decoder(attention=True),
     "LSTM": diagrams.lstm_cell,
@@ -38,6 +40,7 @@ def test_a_drawing_has_a_title_and_stays_inside_its_frame(draw):
     _, _, width, height = map(float, svg.get("viewBox").split())
     assert svg.find(f"{SVG}title").text
     corners = [(float(node.get("x")), float(node.get("y"))) for node in svg.iter() if node.get("x")]
+    corners += [(float(node.get("cx")), float(node.get("cy"))) for node in svg.iter(f"{SVG}circle")]
     for head in svg.iter(f"{SVG}polygon"):
         corners += [tuple(map(float, point.split(","))) for point in head.get("points").split()]
     assert len(corners) > 20
@@ -101,6 +104,16 @@ def test_the_state_of_a_gru_has_the_thickest_line():
 def test_the_front_page_shows_the_drawing_that_the_code_draws():
     saved = Path(__file__).parent.parent / "book/_static/unrolled-graph.svg"
     assert saved.read_text(encoding="utf-8").strip() == diagrams.unrolled_graph().data
+
+
+def test_the_front_page_shows_what_the_record_counts():
+    late, default, orthogonal = (
+        tuple(map(sum, zip(*part))) for part in zip(*(effects[1:] for effects in page_values("bptt-step-5-to-100"))))
+    drawn = diagrams.tally("Which networks name a bit that came 95 steps ago?", [
+        ("PyTorch's weights, 100 updates", default), ("PyTorch's weights, 800 updates", late),
+        ("orthogonal weights, 100 updates", orthogonal)])
+    saved = Path(__file__).parent.parent / "book/_static/clue.svg"
+    assert saved.read_text(encoding="utf-8").strip() == drawn.data
 
 
 @pytest.mark.parametrize("steps", [4, 8, 16])

@@ -125,10 +125,11 @@ def backward_graph(steps=4):
         drawing.arrow(x - 7, middle - CELL / 2, x - 7, 34)
         drawing.arrow(x + 8, 34, x + 8, middle - CELL / 2, VERMILLION, 1.5, dashed=True)
         drawing.text(x, 22, f"ℓ_{t}")
-        drawing.arrow(x - 7, middle + 54, x - 7, middle + CELL / 2)
-        drawing.text(x - 11, middle + 70, f"x_{t}")
-        end = centre + (x - centre) * 0.08
-        down = f"M{x + 19},{middle + CELL / 2} C{x + 19},{weight - 30} {end},{weight - 62} {end},{weight - 19}"
+        side = 1 if x < centre else -1                      # the share leaves on the weight's side, the input apart
+        drawing.arrow(x - 7 * side, middle + 54, x - 7 * side, middle + CELL / 2)
+        drawing.text(x - 11 * side, middle + 70, f"x_{t}")
+        end, out = centre + (x - centre) * 0.08, x + 19 * side
+        down = f"M{out},{middle + CELL / 2} C{out},{weight - 30} {end},{weight - 62} {end},{weight - 19}"
         drawing.path(down, (end, weight - 40), (end, weight - 19), VERMILLION, 1.5, True)
     drawing.text(centre - 30, weight + 5, " ∂L/∂U: the sum of", "end", VERMILLION, 14)
     drawing.text(centre + 30, weight + 5, f" {steps} arrows, one a use", "start", VERMILLION, 14)
@@ -180,6 +181,27 @@ def encoder_decoder(attention=False):
         drawing.text(centre + 26, meet - 9, "c_2", color=VERMILLION)
         drawing.bend((beside - 12, middle - CELL / 2), (beside - 12, meet + 44), (centre, meet + 44),
                      (centre, meet + SIGN), dashed=True)
+    return drawing.svg()
+
+
+def tally(title, rows):
+    """How many of several runs succeeded: a line of circles for each row, one circle a run, filled where it did.
+
+    Args:
+        title: what a success is.
+        rows: pairs of a label and (successes, runs).
+    """
+    left, gap, top, line = 250, 19, 60, 34
+    most = max(runs for _, (_, runs) in rows)
+    drawing = Drawing(left + gap * most + 76, top + line * len(rows), title)
+    drawing.text(12, 24, f" {title}", "start")
+    for row, (label, (successes, runs)) in enumerate(rows):
+        y = top + line * row
+        drawing.text(12, y + 5, f" {label}", "start", size=13)
+        for run in range(runs):
+            drawing.parts.append(f'<circle cx="{left + gap * run}" cy="{y}" r="7" stroke="{BLUE}" stroke-width="1.5" '
+                                 f'fill="{BLUE if run < successes else "none"}"/>')
+        drawing.text(left + gap * runs, y + 5, f" {successes} of {runs}", "start", BLUE, 13)
     return drawing.svg()
 
 
