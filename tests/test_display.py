@@ -125,6 +125,13 @@ def test_a_claim_without_a_measurement_says_so_and_what_is_missing(terminal, cap
     assert capsys.readouterr().out == "not measured yet · no GPU at hand · exact · claim a-claim-3\n"
 
 
+def test_a_claim_of_history_is_cited_and_has_no_verdict_of_ours(terminal, capsys):
+    display.claim("k", "the forget gate: Gers 2000", kind="cited")
+    assert capsys.readouterr().out == "cited · the forget gate: Gers 2000 · cited · claim k\n"
+    with pytest.raises(TypeError, match="what is cited is not measured"):
+        display.claim("k", "f", True, "cited")
+
+
 WIDE, NARROW = effect([0.0, 1.0, 1.0], margin=0.5), effect([0.9, 1.0, 1.1], margin=0.5)
 
 

@@ -36,7 +36,8 @@ from sphinx.util.docutils import SphinxDirective
 
 logger = logging.getLogger(__name__)
 CLAIM_MIME = "application/vnd.unrolled.claim+json"
-MARKS = {"holds": "holds", "does not hold": "fails", "not measured yet": "open", "undecided": "open"}
+MARKS = {"holds": "holds", "does not hold": "fails", "not measured yet": "open", "undecided": "open",
+         "cited": "open"}
 SUMMARIES = "book/claims", "book/index", "book/status"          # the pages that show what the notebooks found
 CLAIM_CALL = re.compile(r"""\bclaim\(\s*["']([a-z0-9-]+)["']""")
 

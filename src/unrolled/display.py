@@ -12,7 +12,7 @@ import sys
 import textwrap
 
 CLAIM_MIME = "application/vnd.unrolled.claim+json"
-KINDS = "exact", "rounding", "trained", "timed"
+KINDS = "exact", "rounding", "trained", "timed", "cited"
 
 
 def show(obj, *more, docstring=True):
@@ -76,7 +76,8 @@ def claim(key, figure, holds=None, kind="exact", when=None, on=None, here=None):
         holds: a bool computed by the cell; of a trained verdict, an effect out of a study (`unrolled.verdicts`), which
             can also be undecided; None where there is no measurement yet, and the figure says what is missing.
         kind: "exact", the same on every machine; "rounding", compared with a tolerance; "trained", training decides;
-            "timed", the machine decides.
+            "timed", the machine decides; "cited", a matter of history or of use: the figure is what the source says,
+            and there is no `holds`.
         when: the condition under which the claim holds, completing "holds if …"; used only where it does hold.
         on: the machine on which a timed verdict was recorded, where another may say otherwise.
         here: the effect that this run of the page found, of a trained verdict; shown where its word is another. Without
@@ -100,6 +101,8 @@ def claim(key, figure, holds=None, kind="exact", when=None, on=None, here=None):
     wanted = "an effect of unrolled.verdicts" if kind == "trained" else "a bool computed by the cell"
     if not (holds is None or (hasattr(holds, "seeds") if kind == "trained" else _is_bool(holds))):
         raise TypeError(f"{key}: holds must be {wanted}, or None, got {type(holds).__name__}: {holds!r}")
+    if kind == "cited" and (holds is not None or here is not None):
+        raise TypeError(f"{key}: what is cited is not measured, but holds or here is given")
     if not (here is None or (kind == "trained" and hasattr(here, "seeds"))):
         raise TypeError(f"{key}: here must be an effect, and only of a trained verdict, got {here!r}")
     if holds is None and here is not None:
@@ -107,7 +110,7 @@ def claim(key, figure, holds=None, kind="exact", when=None, on=None, here=None):
 
         holds = recorded(key, here)
         figure = figure.format(*(here if holds is None else holds).parts)
-    verdict = _verdict(holds, when, on)
+    verdict = "cited" if kind == "cited" else _verdict(holds, when, on)
     basis = f"{kind}, {holds.seeds} seeds" if hasattr(holds, "seeds") else kind
     measured = "" if holds is None else "measured: "
     otherwise_here = "" if here is None or _word(here) == _word(holds) else f" · this run: {_word(here)}, {here}"

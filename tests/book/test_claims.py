@@ -12,7 +12,7 @@ from unrolled.display import CLAIM_MIME, KINDS
 
 LEDGER = ROOT / "book/claims.yml"
 SOURCES = {"000", "001", "002", "003", "004", "folklore"}
-VERDICT = re.compile(r"(holds|does not hold|undecided|not measured yet|holds if \S.*?)(, on \S.*)?")
+VERDICT = re.compile(r"(holds|does not hold|undecided|not measured yet|cited|holds if \S.*?)(, on \S.*)?")
 FEWEST = 5                                                  # seeds under a verdict that training decides
 
 
@@ -55,6 +55,8 @@ def unfounded(key, bundle):
     kind, verdict = bundle.get("kind"), bundle.get("verdict", "")
     if kind not in KINDS:
         yield f"{key}: kind {kind!r}"
+    elif (kind == "cited") != (verdict == "cited"):
+        yield f"{key}: {verdict}, of the kind {kind}"
     elif kind == "trained" and verdict != "not measured yet":
         seeds = re.fullmatch(r"trained, (\d+) seeds", bundle.get("basis", ""))
         if not seeds or int(seeds[1]) < FEWEST:
