@@ -17,7 +17,7 @@ from notebook_kernel import execute
 
 PAGES = {path.stem: path for path in sorted((ROOT / "book").glob("*.ipynb"))}
 BATCHES = 4                                     # of five seeds each
-MORE = {"attention": 20}                         # one network a run: as many runs as seeds
+MORE = {"attention": 20}                        # one network a run: as many runs as seeds
 
 BEFORE = """
 import unrolled.architectures, unrolled.bottleneck, unrolled.comparison, unrolled.recall    # records keep their seeds

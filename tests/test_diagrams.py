@@ -109,7 +109,7 @@ def test_the_front_page_shows_the_drawing_that_the_code_draws():
 def test_the_front_page_shows_what_the_record_counts():
     late, default, orthogonal = (
         tuple(map(sum, zip(*part))) for part in zip(*(effects[1:] for effects in page_values("bptt-step-5-to-100"))))
-    drawn = diagrams.tally("Which networks name a bit that came 95 steps ago?", [
+    drawn = diagrams.tally("Who names a bit that came 95 steps ago?", [
         ("PyTorch's weights, 100 updates", default), ("PyTorch's weights, 800 updates", late),
         ("orthogonal weights, 100 updates", orthogonal)])
     saved = Path(__file__).parent.parent / "book/_static/clue.svg"

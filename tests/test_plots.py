@@ -77,6 +77,15 @@ def test_a_name_can_be_moved_off_another(ax):
     assert [text.xyann for text in ax.texts] == [(7, 0), (7, 9)]
 
 
+def test_counts_are_written_in_their_cells_and_darker_for_more(ax):
+    plots.counts(ax, np.array([[0, 5, 3]]), ["only"], ["a", "b", "c"], most=5)
+    assert [text.get_text() for text in ax.texts] == ["0", "5", "3"]
+    assert [label.get_text() for label in (*ax.get_xticklabels(), *ax.get_yticklabels())] == ["a", "b", "c", "only"]
+    [image] = ax.images
+    none, all_of_them, some = image.cmap(image.norm(image.get_array()[0]))[:, :3].sum(1)
+    assert all_of_them < some < none
+
+
 def test_dots_show_every_seed_the_mean_and_its_interval_first_row_on_top(ax):
     rows = {"RNN": [0.5, 0.7, 0.9], "GRU": [0.8, 0.9], "chance": [0.1]}
     summary = plots.dots(ax, rows, {"GRU": "#000000"})

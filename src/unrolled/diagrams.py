@@ -191,17 +191,17 @@ def tally(title, rows):
         title: what a success is.
         rows: pairs of a label and (successes, runs).
     """
-    left, gap, top, line = 250, 19, 60, 34
+    left, gap, top, line = 10, 16, 66, 52                   # each label above its circles: a phone is narrow
     most = max(runs for _, (_, runs) in rows)
-    drawing = Drawing(left + gap * most + 76, top + line * len(rows), title)
-    drawing.text(12, 24, f" {title}", "start")
+    drawing = Drawing(max(left + gap * most + 62, 380), top + line * len(rows) - 8, title)
+    drawing.text(left - 6, 20, f" {title}", "start")
     for row, (label, (successes, runs)) in enumerate(rows):
-        y = top + line * row
-        drawing.text(12, y + 5, f" {label}", "start", size=13)
+        y = top + line * row + 6
+        drawing.text(left - 6, y - 16, f" {label}", "start", size=14)
         for run in range(runs):
-            drawing.parts.append(f'<circle cx="{left + gap * run}" cy="{y}" r="7" stroke="{BLUE}" stroke-width="1.5" '
+            drawing.parts.append(f'<circle cx="{left + gap * run}" cy="{y}" r="6" stroke="{BLUE}" stroke-width="1.5" '
                                  f'fill="{BLUE if run < successes else "none"}"/>')
-        drawing.text(left + gap * runs, y + 5, f" {successes} of {runs}", "start", BLUE, 13)
+        drawing.text(left + gap * runs, y + 5, f" {successes} of {runs}", "start", BLUE, 14)
     return drawing.svg()
 
 

@@ -101,8 +101,8 @@ def claim(key, figure, holds=None, kind="exact", when=None, on=None, here=None):
     wanted = "an effect of unrolled.verdicts" if kind == "trained" else "a bool computed by the cell"
     if not (holds is None or (hasattr(holds, "seeds") if kind == "trained" else _is_bool(holds))):
         raise TypeError(f"{key}: holds must be {wanted}, or None, got {type(holds).__name__}: {holds!r}")
-    if kind == "cited" and (holds is not None or here is not None):
-        raise TypeError(f"{key}: what is cited is not measured, but holds or here is given")
+    if kind == "cited" and any(part is not None for part in (holds, when, on, here)):
+        raise TypeError(f"{key}: what is cited is not measured; expected no holds, when, on or here")
     if not (here is None or (kind == "trained" and hasattr(here, "seeds"))):
         raise TypeError(f"{key}: here must be an effect, and only of a trained verdict, got {here!r}")
     if holds is None and here is not None:

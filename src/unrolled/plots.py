@@ -58,6 +58,24 @@ def name_line(ax, x, y, label, color, dy=0):
                 va="center", color=color, annotation_clip=False)
 
 
+def counts(ax, table, rows, columns, most):
+    """Draw a table of counts, darker for more.
+
+    Args:
+        ax: matplotlib axes.
+        table: the counts, (rows, columns).
+        rows, columns: what they are called.
+        most: the count of the darkest cell.
+    """
+    ax.imshow(table, cmap="Greens", vmin=0, vmax=1.6 * most, aspect="auto")            # light enough for dark numbers
+    for (row, column), count in np.ndenumerate(table):
+        ax.text(column, row, count, ha="center", va="center", color="#222222")
+    ax.set_xticks(range(len(columns)), columns)
+    ax.set_yticks(range(len(rows)), rows)
+    ax.grid(False)
+    ax.tick_params(length=0)
+
+
 def dots(ax, rows, colors=None):
     """A dot plot: one row a model, one mark a seed, and the mean with its 95 % interval.
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from unrolled.studies import adding_optimizers, common_grid, more_updates, next_rates, reading
+from unrolled.studies import SEEDS, adding_optimizers, by_rate, common_grid, more_updates, next_rates, reading
 
 
 def test_rates_go_on_beyond_the_edge_at_which_the_best_lies():
@@ -35,12 +35,20 @@ def test_each_optimiser_is_scored_at_its_best_rate():
         best = min(trials, key=trials.get)
         assert min(trials) < best < max(trials)
         assert [(row["seed"], row["learning_rate"]) for row in adding_optimizers.scored(rows, optimizer)] == [
-            (seed, best) for seed in adding_optimizers.SEEDS]
+            (seed, best) for seed in SEEDS]
 
 
 def test_a_rate_at_which_a_loss_is_not_finite_is_the_worst():
-    row = {"optimizer": "SGD", "seed": 100, "learning_rate": 1.0, "loss": [None]}
-    assert adding_optimizers.tuned([row], "SGD") == {1.0: float("inf")}
+    row = {"optimizer": "SGD", "learning_rate": 1.0}
+    rows = [row | {"seed": 100, "loss": [None]}, row | {"seed": 101, "loss": [0.1]}]
+    assert adding_optimizers.tuned(rows, "SGD") == {1.0: float("inf")}
+
+
+def test_a_rate_counts_once_all_seeds_have_run_it():
+    ran = (100, 2), (101, 2), (100, 1), (0, 1)
+    rows = [{"seed": seed, "learning_rate": rate, "loss": seed} for seed, rate in ran]
+    assert by_rate(rows, lambda row: row["loss"]) == {2: 100.5}
+    assert by_rate(rows, lambda row: row["loss"], (100,)) == {1: 100, 2: 100}
 
 
 def test_each_budget_of_the_convolution_is_scored_at_its_best_rate():

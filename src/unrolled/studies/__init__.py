@@ -15,6 +15,7 @@ what its claims measured.
 
 import functools
 import json
+import statistics
 from pathlib import Path
 
 RECORDS = Path(__file__).parent / "records"
@@ -62,6 +63,39 @@ def next_rates(tried, best, start, factor):
         return list(start)
     lower, higher = ([float(f"{rate:.6g}")] for rate in (best / factor, best * factor))
     return lower * (best == tried[0]) + higher * (best == tried[-1])
+
+
+def by_rate(rows, value, seeds=TUNING_SEEDS):
+    """The mean of `value(row)` over the seeds, by learning rate in rising order; of rates that all seeds have run."""
+    found = {}
+    for row in rows:
+        if row["seed"] in seeds:
+            found.setdefault(row["learning_rate"], []).append(value(row))
+    return {rate: statistics.fmean(found[rate]) for rate in sorted(found) if len(found[rate]) == len(seeds)}
+
+
+def of_seeds(rows, seeds=SEEDS):
+    """The rows of these seeds, in the order of the seeds."""
+    return sorted((row for row in rows if row["seed"] in seeds), key=lambda row: row["seed"])
+
+
+def search(trials, scored, start, factor, seeds=SEEDS, tuning=TUNING_SEEDS):
+    """What is to be run next where a rate is searched: rates on the tuning seeds, and then the seeds at the best.
+
+    Args:
+        trials: the loss of each rate tried so far, in rising order of the rates.
+        scored: the rows of the scored seeds so far.
+        start, factor: as for `next_rates`.
+        seeds: what is scored.
+        tuning: what the rate is chosen on.
+
+    Returns:
+        Pairs of a learning rate and a seed, [] when nothing is left.
+    """
+    best = min(trials, key=trials.get, default=None)
+    if rates := next_rates(list(trials), best, start, factor):
+        return [(rate, seed) for rate in rates for seed in tuning]
+    return [] if scored else [(best, seed) for seed in seeds]
 
 
 def once(make):

@@ -16,11 +16,10 @@ from torch.nn import functional as F
 from unrolled import checks
 from unrolled.data.tasks import adding_problem
 from unrolled.gradients import clip_grad_norm
-from unrolled.studies import SEEDS, TUNING_SEEDS, next_rates
+from unrolled.studies import by_rate, of_seeds, search
 from unrolled.training import seed_everything, six_digits
 
 STEPS, WIDTH, BATCH, UPDATES, LAST = 50, 32, 16, 600, 50
-BASELINE = 1 / 6                # the squared error of always answering 1
 OPTIMIZERS = {"SGD": torch.optim.SGD, "Adam": torch.optim.Adam}
 RATES = {"SGD": (0.003, 0.01, 0.03), "Adam": (0.0007, 0.002, 0.006)}
 
@@ -63,32 +62,21 @@ def run(optimizer, learning_rate, seed, updates=UPDATES):
 
 def tuned(rows, optimizer):
     """The mean loss of the last 50 updates on the tuning seeds, by learning rate in rising order."""
-    last = {}
-    for row in rows:
-        if row["optimizer"] == optimizer and row["seed"] in TUNING_SEEDS:
-            last.setdefault(row["learning_rate"], []).append(math.inf if row["loss"][-1] is None else row["loss"][-1])
-    return {rate: statistics.fmean(last[rate]) for rate in sorted(last)}
+    mine = [row for row in rows if row["optimizer"] == optimizer]
+    return by_rate(mine, lambda row: math.inf if row["loss"][-1] is None else row["loss"][-1])
 
 
 def scored(rows, optimizer):
     """The rows of the scored seeds, in their order."""
-    return sorted((row for row in rows if row["optimizer"] == optimizer and row["seed"] in SEEDS),
-                  key=lambda row: row["seed"])
+    return of_seeds(row for row in rows if row["optimizer"] == optimizer)
 
 
 def runs(small=False, rows=()):
     """What is to be run next: the rates, and then the seeds."""
     if small:
         return [] if rows else [_run(optimizer, 0.01, seed, LAST) for optimizer in OPTIMIZERS for seed in (0, 1)]
-    more = []
-    for optimizer in OPTIMIZERS:
-        trials = tuned(rows, optimizer)
-        best = min(trials, key=trials.get, default=None)
-        wanted = next_rates(list(trials), best, RATES[optimizer], 3)
-        more += [_run(optimizer, rate, seed) for rate in wanted for seed in TUNING_SEEDS]
-        if not wanted and not scored(rows, optimizer):
-            more += [_run(optimizer, best, seed) for seed in SEEDS]
-    return more
+    return [_run(optimizer, rate, seed) for optimizer in OPTIMIZERS
+            for rate, seed in search(tuned(rows, optimizer), scored(rows, optimizer), RATES[optimizer], 3)]
 
 
 def _run(optimizer, rate, seed, updates=UPDATES):

@@ -10,10 +10,9 @@ them; it is scored all the same. The TCN of three blocks sees 29 steps, so it is
 """
 
 import math
-import statistics
 
 from unrolled import architectures
-from unrolled.studies import SEEDS, TUNING_SEEDS
+from unrolled.studies import SEEDS, TUNING_SEEDS, by_rate, of_seeds
 
 WEIGHTS = 40_000
 TASK, LAG, UPDATES = "delayed recall", "100", 400
@@ -22,19 +21,15 @@ MODELS = "RNN", "LSTM", "GRU", "TCN", "Transformer"
 RATES = 0.00125, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16
 
 
-def run(task, model, learning_rate, seed, updates):
+def run(model, learning_rate, seed, updates):
     """One run of `unrolled.architectures.run` with 40,000 weights in the layer; see there."""
-    width = architectures.width_for(model, architectures.INPUTS[task], WEIGHTS)
-    return architectures.run(task, model, width, learning_rate, seed, updates)
+    width = architectures.width_for(model, architectures.INPUTS[TASK], WEIGHTS)
+    return architectures.run(TASK, model, width, learning_rate, seed, updates)
 
 
 def tuned(rows, model):
     """The mean of the best validation losses on the tuning seeds, by learning rate; of rates that both have run."""
-    best = {}
-    for row in rows:
-        if row["model"] == model and row["seed"] in TUNING_SEEDS:
-            best.setdefault(row["learning_rate"], []).append(min(row["validation"]))
-    return {rate: statistics.mean(best[rate]) for rate in sorted(best) if len(best[rate]) == len(TUNING_SEEDS)}
+    return by_rate([row for row in rows if row["model"] == model], lambda row: min(row["validation"]))
 
 
 def lowest_rate(rows, model):
@@ -57,8 +52,7 @@ def learns(rows, model):
 
 def scored(rows, model, rate):
     """The rows of the scored seeds at a learning rate, in their order."""
-    return sorted((row for row in rows if (row["model"], row["learning_rate"]) == (model, rate)
-                   and row["seed"] in SEEDS), key=lambda row: row["seed"])
+    return of_seeds(row for row in rows if (row["model"], row["learning_rate"]) == (model, rate))
 
 
 def solved(row):
@@ -81,7 +75,7 @@ def runs(small=False, rows=()):
 
 
 def _run(model, rate, seed, updates=UPDATES):
-    return {"task": TASK, "model": model, "learning_rate": rate, "seed": seed, "updates": updates}
+    return {"model": model, "learning_rate": rate, "seed": seed, "updates": updates}
 
 
 def table(rows):

@@ -5,10 +5,8 @@ the learning rate with the lowest mean of the best validation losses on two seed
 rise by factors of two until the best has a worse one on either side.
 """
 
-import statistics
-
 from unrolled import architectures
-from unrolled.studies import TUNING_SEEDS, next_rates
+from unrolled.studies import by_rate, of_seeds, search
 from unrolled.training import SEEDS
 
 TASK, MODEL, LENGTH = "adding", "TCN", "100"
@@ -25,36 +23,20 @@ def run(updates, learning_rate, seed):
 
 def tuned(rows, updates):
     """The mean of the best validation losses on the tuning seeds, by learning rate in rising order."""
-    best = {}
-    for row in rows:
-        if row["updates"] == updates and row["seed"] in TUNING_SEEDS:
-            best.setdefault(row["learning_rate"], []).append(min(row["validation"]))
-    return {rate: statistics.mean(best[rate]) for rate in sorted(best)}
+    return by_rate([row for row in rows if row["updates"] == updates], lambda row: min(row["validation"]))
 
 
 def scored(rows, updates):
     """The rows of the scored seeds, in their order."""
-    return sorted((row for row in rows if row["updates"] == updates and row["seed"] in SEEDS),
-                  key=lambda row: row["seed"])
+    return of_seeds([row for row in rows if row["updates"] == updates], SEEDS)
 
 
 def runs(small=False, rows=()):
     """What is to be run next: the rates, and then the seeds."""
     if small:
         return [] if rows else [{"updates": 10, "learning_rate": 0.01, "seed": seed} for seed in SEEDS[:2]]
-    more = []
-    for updates in BUDGETS:
-        trials = tuned(rows, updates)
-        best = min(trials, key=trials.get, default=None)
-        wanted = next_rates(list(trials), best, RATES, 2)
-        more += [_run(updates, rate, seed) for rate in wanted for seed in TUNING_SEEDS]
-        if not wanted and not scored(rows, updates):
-            more += [_run(updates, best, seed) for seed in SEEDS]
-    return more
-
-
-def _run(updates, rate, seed):
-    return {"updates": updates, "learning_rate": rate, "seed": seed}
+    return [{"updates": updates, "learning_rate": rate, "seed": seed} for updates in BUDGETS
+            for rate, seed in search(tuned(rows, updates), scored(rows, updates), RATES, 2, SEEDS)]
 
 
 def table(rows):

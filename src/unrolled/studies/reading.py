@@ -19,12 +19,12 @@ import unrolled.cudnn
 from unrolled import checks
 from unrolled.data import load_source_code
 from unrolled.data.source_code import ALPHABET, encode
-from unrolled.studies import TUNING_SEEDS, next_rates
+from unrolled.studies import TUNING_SEEDS, by_rate, of_seeds, search
 from unrolled.training import SEEDS, fit, interval, seed_everything, six_digits
 
 READERS, CHUNK = 64, 20
 RATES = 0.0025, 0.005, 0.01     # where tuning begins
-TUNING_SEED = TUNING_SEEDS[0]
+TUNING = TUNING_SEEDS[:1]
 BUDGETS = (128, 450), (128, 1_860), (128, 5_580), (256, 5_580)         # hidden_size, updates; 1,860 are one pass
 
 
@@ -74,29 +74,24 @@ def run(hidden_size, updates, seed, learning_rate):
 
 def tuned(rows, *budget):
     """The validation perplexity of the tuning seed at a width and a number of updates, by rate in rising order."""
-    found = {row["learning_rate"]: row["validation"] for row in rows
-             if (row["hidden_size"], row["updates"], row["seed"]) == (*budget, TUNING_SEED)}
-    return dict(sorted(found.items()))
+    return by_rate(_at(rows, budget), lambda row: row["validation"], TUNING)
 
 
 def scored(rows, *budget):
     """The rows of the scored seeds at a width and a number of updates, in their order."""
-    return [row for row in rows if (row["hidden_size"], row["updates"]) == budget and row["seed"] in SEEDS]
+    return of_seeds(_at(rows, budget), SEEDS)
+
+
+def _at(rows, budget):
+    return [row for row in rows if (row["hidden_size"], row["updates"]) == budget]
 
 
 def runs(small=False, rows=()):
     """What is to be run next: at each budget the rates, and then the seeds."""
     if small:
         return [] if rows else [_run(16, 10, seed, 0.01) for seed in SEEDS[:2]]
-    more = []
-    for budget in BUDGETS:
-        trials = tuned(rows, *budget)
-        best = min(trials, key=trials.get, default=None)
-        wanted = next_rates(list(trials), best, RATES, 2)
-        more += [_run(*budget, TUNING_SEED, rate) for rate in wanted]
-        if not wanted and not scored(rows, *budget):
-            more += [_run(*budget, seed, best) for seed in SEEDS]
-    return more
+    return [_run(*budget, seed, rate) for budget in BUDGETS
+            for rate, seed in search(tuned(rows, *budget), scored(rows, *budget), RATES, 2, SEEDS, TUNING)]
 
 
 def _run(hidden_size, updates, seed, rate):
