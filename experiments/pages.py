@@ -23,9 +23,9 @@ BEFORE = """
 import unrolled.architectures, unrolled.bottleneck, unrolled.comparison, unrolled.recall    # records keep their seeds
 import unrolled.training
 unrolled.training.SEEDS = range({first}, {first} + {count})
-import unrolled.display
+import unrolled.page.display
 
-_claim, _found = unrolled.display.claim, {{}}
+_claim, _found = unrolled.page.display.claim, {{}}
 
 def _keep(key, figure, holds=None, kind="exact", when=None, on=None, here=None):
     if holds is None and here is not None:
@@ -33,7 +33,7 @@ def _keep(key, figure, holds=None, kind="exact", when=None, on=None, here=None):
     else:
         _claim(key, figure, holds, kind, when, on, here)
 
-unrolled.claim = unrolled.display.claim = _keep
+unrolled.claim = unrolled.page.display.claim = _keep
 """
 AFTER = "import json; print(json.dumps(_found))"
 

@@ -28,7 +28,7 @@ def run(code, **environment):
     ("unrolled.torch", ["matplotlib", "IPython", "sklearn"]),
     ("unrolled.cudnn", ["matplotlib", "IPython", "sklearn"]),
     ("unrolled.data.source_code", ["torch", "matplotlib"]),
-    ("unrolled.display", ["torch", "matplotlib", "IPython"]),
+    ("unrolled.page.display", ["torch", "matplotlib", "IPython"]),
 ])
 def test_an_import_leaves_out_what_it_does_not_need(imported, absent):
     assert not set(absent) & set(run(f"import sys, {imported}; print(*sys.modules)"))

@@ -24,7 +24,7 @@ try:                            # a clone or Binder: the package is installed
     import unrolled
 except ModuleNotFoundError:     # Colab: fetch it
     %pip install -q git+{address}
-from unrolled import plots
+from unrolled.page import plots
 
 plots.use_style()"""
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")

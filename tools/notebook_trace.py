@@ -17,7 +17,7 @@ shown = []  # what `unrolled.show` was given
 
 def start():
     """Follow every function entered from now on, and every object given to `show`."""
-    from unrolled import display
+    from unrolled.page import display
 
     original = display.show
 

@@ -35,7 +35,7 @@ __all__ = ["claim", "show"]
 def __getattr__(name):
     # `show` and `claim` need IPython, which a script that only wants a layer does not have to install.
     if name in __all__:
-        from unrolled import display
+        from unrolled.page import display
 
         return getattr(display, name)
     raise AttributeError(f"module 'unrolled' has no attribute {name!r}")

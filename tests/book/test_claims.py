@@ -8,7 +8,7 @@ from nbformat import v4
 from notebook_form import ROOT, read
 from notebooks import chapters
 
-from unrolled.display import CLAIM_MIME, KINDS
+from unrolled.page.display import CLAIM_MIME, KINDS
 
 LEDGER = ROOT / "book/claims.yml"
 SOURCES = {"000", "001", "002", "003", "004", "folklore"}

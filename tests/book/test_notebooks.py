@@ -12,7 +12,7 @@ from nbformat import v4
 from notebook_form import ROOT, complaints, dumps, normalise, read, setup_source
 from notebooks import chapters
 
-from unrolled import display
+from unrolled.page import display
 
 ALT = "Accuracy against lag: the line falls from one to one half between lag ten and lag twenty."
 FIGURE = re.compile(r"<(Figure|IPython\.core\.display\.(SVG|Image))\b")

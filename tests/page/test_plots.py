@@ -7,7 +7,7 @@ import pytest
 import torch
 from matplotlib.colors import to_hex
 
-from unrolled import plots
+from unrolled.page import plots
 from unrolled.training import interval
 
 RUNS = np.array([[1.0, 2.0, 4.0], [2.0, 2.5, 3.0], [3.0, 2.0, 2.0]])

@@ -4,7 +4,7 @@ State flows from left to right, inputs enter from below, outputs leave at the to
 is thicker than the others. Ink is dark on nothing, so that a page can show a drawing on white and, inverted, on black.
 """
 
-from unrolled.plots import BLUE, GATES, GREEN, VERMILLION
+from unrolled.page.plots import BLUE, GATES, GREEN, VERMILLION
 
 INK = "#222222"
 PALE = "#5A5A5A"

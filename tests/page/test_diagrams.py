@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from unrolled import diagrams
-from unrolled.plots import GATES
+from unrolled.page import diagrams
+from unrolled.page.plots import GATES
 from unrolled.studies import page_values
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -102,7 +102,7 @@ def test_the_state_of_a_gru_has_the_thickest_line():
 
 
 def test_the_front_page_shows_the_drawing_that_the_code_draws():
-    saved = Path(__file__).parent.parent / "book/_static/unrolled-graph.svg"
+    saved = Path(__file__).parents[2] / "book/_static/unrolled-graph.svg"
     assert saved.read_text(encoding="utf-8").strip() == diagrams.unrolled_graph().data
 
 
@@ -112,7 +112,7 @@ def test_the_front_page_shows_what_the_record_counts():
     drawn = diagrams.tally("Who names a bit that came 95 steps ago?", [
         ("PyTorch's weights, 100 updates", default), ("PyTorch's weights, 800 updates", late),
         ("orthogonal weights, 100 updates", orthogonal)])
-    saved = Path(__file__).parent.parent / "book/_static/clue.svg"
+    saved = Path(__file__).parents[2] / "book/_static/clue.svg"
     assert saved.read_text(encoding="utf-8").strip() == drawn.data
 
 

@@ -9,7 +9,8 @@ import bs4
 import numpy as np
 import pytest
 
-from unrolled import display, verdicts
+from unrolled import verdicts
+from unrolled.page import display
 from unrolled.verdicts import all_of, effect
 
 

@@ -1,0 +1,1 @@
+"""What a page shows: sources, claims and tables, plots in one style, diagrams."""
