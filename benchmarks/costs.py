@@ -50,8 +50,8 @@ import unrolled.torch
 from benchmarks import timing
 from benchmarks.__main__ import fingerprint
 from unrolled import architectures
-from unrolled.memory import PeakBytes
-from unrolled.paths import path_length
+from unrolled.instruments.memory import PeakBytes
+from unrolled.instruments.paths import path_length
 from unrolled.torch import TCN, CausalTransformer, scaled_dot_product
 
 RECORD = ROOT / "src/unrolled/data/costs.json"        # with the package, so that a chapter has it in Colab too

@@ -13,7 +13,7 @@ import unrolled.numpy
 import unrolled.torch
 from benchmarks import textbook
 from unrolled import convert
-from unrolled.parity import relative_error
+from unrolled.instruments.parity import relative_error
 from unrolled.torch import gru, lstm
 
 MODELS = "RNN", "LSTM", "GRU"

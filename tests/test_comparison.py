@@ -10,7 +10,7 @@ from torch import nn
 
 from unrolled import comparison
 from unrolled.data import load_elnino
-from unrolled.parity import relative_error
+from unrolled.instruments.parity import relative_error
 from unrolled.training import SEEDS, seed_everything
 
 RUN = {"task": "elnino", "cell": "GRU", "hidden_size": 4, "learning_rate": 0.01, "seed": 0, "updates": 10}

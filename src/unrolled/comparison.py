@@ -24,7 +24,7 @@ import unrolled.torch
 from unrolled import checks
 from unrolled.data import load_elnino, load_source_code
 from unrolled.data.source_code import ALPHABET, encode
-from unrolled.gradients import detach
+from unrolled.instruments.gradients import detach
 from unrolled.training import SEEDS, fit, seed_everything, six_digits
 
 LEAD = 3                                                    # months ahead

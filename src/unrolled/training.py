@@ -7,7 +7,7 @@ import torch
 from scipy import stats
 
 from unrolled import checks
-from unrolled.gradients import clip_grad_norm
+from unrolled.instruments.gradients import clip_grad_norm
 
 SEEDS = range(5)
 

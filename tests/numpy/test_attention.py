@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from scipy.stats import ks_2samp
 from torch import nn
 
+from unrolled.instruments.parity import TOLERANCE
 from unrolled.numpy import MultiheadAttention, attention
 from unrolled.numpy.attention import scaled_dot_product, scaled_dot_product_backward
-from unrolled.parity import TOLERANCE
 
 DTYPES = st.sampled_from(sorted(TOLERANCE))
 SMALL = st.integers(1, 5)

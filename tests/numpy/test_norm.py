@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from unrolled.instruments.parity import TOLERANCE
 from unrolled.numpy import LayerNorm
-from unrolled.parity import TOLERANCE
 
 SIZES = st.lists(st.integers(2, 4), min_size=1, max_size=2)
 

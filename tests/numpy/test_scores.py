@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from scipy.stats import kstest
 
 import unrolled.torch
+from unrolled.instruments.parity import TOLERANCE, compare_stateless
 from unrolled.numpy import AdditiveAttention, scores
-from unrolled.parity import TOLERANCE, compare_stateless
 
 SMALL = st.integers(1, 4)
 

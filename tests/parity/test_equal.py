@@ -34,7 +34,7 @@ from torch.nn.utils.rnn import pack_sequence
 import unrolled.cudnn
 import unrolled.numpy
 import unrolled.torch
-from unrolled.parity import TOLERANCE, compare, compare_stateless, rms_error
+from unrolled.instruments.parity import TOLERANCE, compare, compare_stateless, rms_error
 
 RECORD = Path(__file__).parents[2] / "book/_data/parity.json"
 INPUT_SIZE, HIDDEN_SIZE = 4, 6

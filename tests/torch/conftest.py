@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from unrolled.parity import TOLERANCE
+from unrolled.instruments.parity import TOLERANCE
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn.utils.rnn import pack_sequence
 
-from unrolled.parity import compare
+from unrolled.instruments.parity import compare
 from unrolled.torch import GRU, LSTM, gru_fused, lstm_fused
 
 KINDS = {"LSTM": (LSTM, lstm_fused), "GRU": (GRU, gru_fused)}

@@ -9,7 +9,7 @@ from torch.autograd import gradcheck, gradgradcheck
 from torch.nn.utils.rnn import pack_sequence, unpack_sequence
 
 import unrolled.numpy
-from unrolled.parity import TOLERANCE, compare
+from unrolled.instruments.parity import TOLERANCE, compare
 from unrolled.torch import MinGRU, MinLSTM
 from unrolled.torch.minimal import loop, scan
 

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from unrolled import checks
 from unrolled.data.tasks import adding_problem
-from unrolled.gradients import clip_grad_norm
+from unrolled.instruments.gradients import clip_grad_norm
 from unrolled.studies import by_rate, of_seeds, search
 from unrolled.training import seed_everything, six_digits
 

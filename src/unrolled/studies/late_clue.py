@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from unrolled import checks
-from unrolled.gradients import jacobian_norms, step_jacobians
+from unrolled.instruments.gradients import jacobian_norms, step_jacobians
 from unrolled.studies import SEEDS, once
 from unrolled.training import seed_everything, six_digits
 

@@ -27,7 +27,7 @@ from torch import nn
 
 from unrolled import checks
 from unrolled.data import tasks
-from unrolled.gradients import clip_grad_norm
+from unrolled.instruments.gradients import clip_grad_norm
 from unrolled.torch import GRU, LSTM, RNN
 from unrolled.training import SEEDS, seed_everything, six_digits
 

@@ -12,10 +12,11 @@ import torch
 from scipy.stats import kendalltau
 from torch.nn import functional as F
 
-from unrolled import bottleneck, explanation
+from unrolled import bottleneck
 from unrolled.bottleneck import LENGTHS, SYMBOLS
 from unrolled.data.tasks import reversal
-from unrolled.explanation import variation
+from unrolled.instruments import explanation
+from unrolled.instruments.explanation import variation
 from unrolled.studies import SEEDS, once
 from unrolled.training import interval, six_digits
 

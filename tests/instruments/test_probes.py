@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
-from unrolled.probes import linear_probe
+from unrolled.instruments.probes import linear_probe
 
 RNG = np.random.default_rng(0)
 FEATURES = RNG.standard_normal((60, 4))

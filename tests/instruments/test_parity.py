@@ -12,8 +12,8 @@ from torch.nn.utils.rnn import pack_sequence
 
 import unrolled.numpy
 import unrolled.torch
+from unrolled.instruments.parity import TOLERANCE, compare, compare_stateless, relative_error
 from unrolled.numpy import rnn
-from unrolled.parity import TOLERANCE, compare, compare_stateless, relative_error
 
 PARAMETERS = {"weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"}
 EVERYTHING = {"output", "h_n", "d_input", "d_h_0"} | PARAMETERS

@@ -12,7 +12,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.checkpoint import checkpoint
 
 from unrolled import checks
-from unrolled.gradients import check_divisible, detach
+from unrolled.instruments.gradients import check_divisible, detach
 
 
 class PeakBytes(TorchDispatchMode):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from unrolled.explanation import other_weights, removal_effects, shuffled, variation
+from unrolled.instruments.explanation import other_weights, removal_effects, shuffled, variation
 from unrolled.torch import EncoderDecoder
 from unrolled.training import seed_everything
 

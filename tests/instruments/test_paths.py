@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unrolled.paths import arriving, path_length
+from unrolled.instruments.paths import arriving, path_length
 from unrolled.torch import GRU, LSTM, RNN, TCN, CausalTransformer
 
 EDGES = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 7), st.booleans()), max_size=16)

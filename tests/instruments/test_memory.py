@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 import unrolled.torch
-from unrolled.gradients import truncated_bptt
-from unrolled.memory import PeakBytes, checkpointed_bptt
+from unrolled.instruments.gradients import truncated_bptt
+from unrolled.instruments.memory import PeakBytes, checkpointed_bptt
 
 FLOATS = 4
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 import unrolled.torch
-from unrolled.gradients import gradient_by_use
+from unrolled.instruments.gradients import gradient_by_use
 
 
 @pytest.mark.parametrize("bias", [True, False])

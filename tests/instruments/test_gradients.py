@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.utils.rnn import pack_sequence
 
 import unrolled.torch
-from unrolled.gradients import (
+from unrolled.instruments.gradients import (
     clip_grad_norm,
     clip_grad_value,
     gradient_norm,

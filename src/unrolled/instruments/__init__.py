@@ -1,0 +1,1 @@
+"""What looks into a network: gradients, probes, memory, paths, proofs of equality, explanations."""
