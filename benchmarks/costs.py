@@ -2,9 +2,9 @@
 
     python -m benchmarks.costs             measure, print a summary; a run that was stopped goes on where it was
     python -m benchmarks.costs --fresh     from the start
-    python -m benchmarks.costs --record    and write src/unrolled/data/costs.json
+    python -m benchmarks.costs --record    and write src/unrolled/studies/records/costs.json
 
-One layer of each at the same width, float32, one thread; and at the end the networks of `unrolled.architectures` that
+One layer of each at the same width, float32, one thread; and at the end the networks of `architectures` that
 have as many weights as each other. Operations and depths are counted on the plain layers; times and memory are those
 of the fastest layer at hand. Rows of a GPU are absent until somebody measures on one.
 
@@ -49,12 +49,13 @@ from tqdm import tqdm
 import unrolled.torch
 from benchmarks import timing
 from benchmarks.__main__ import fingerprint
-from unrolled import architectures
+from unrolled import studies
 from unrolled.instruments.memory import PeakBytes
 from unrolled.instruments.paths import path_length
+from unrolled.studies import architectures
 from unrolled.torch import TCN, CausalTransformer, scaled_dot_product
 
-RECORD = ROOT / "src/unrolled/data/costs.json"        # with the package, so that a chapter has it in Colab too
+RECORD = studies.RECORDS / "costs.json"        # with the package, so that a chapter has it in Colab too
 UNFINISHED = ROOT / "_build/bench/costs.jsonl"
 ARCHITECTURES = "RNN", "LSTM", "GRU", "TCN", "Transformer"
 HEAD = 32                                             # numbers a head
@@ -301,7 +302,7 @@ def tensors(state):
 
 
 def trained(task, model, width, n):
-    """A network of `unrolled.architectures`: its training on that task's batches, and a stream after n steps.
+    """A network of `architectures`: its training on that task's batches, and a stream after n steps.
 
     Args:
         task, model, width: of a configuration of its record.
@@ -377,7 +378,7 @@ def cases():
               for kind in ([{"kind": kind} for kind in KERNELS] if one["architecture"] == "Transformer" else [{}])]
     found += [("streaming", one) for one in _with_blocks(every, (10, 100, 1000, 4000))]
     found += [("trained", {"task": task, "model": model, "width": width, "n": 1000})
-              for task, model, width, characters in architectures.configurations(architectures.recorded()["rows"])
+              for task, model, width, characters in architectures.configurations(studies.rows("architectures"))
               if task in TRAINED and characters is None]
     return found + [("depth", {"architecture": a, "n": n}) for n in (4, 8, 16, 32) for a in ARCHITECTURES]
 

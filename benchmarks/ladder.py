@@ -1,7 +1,7 @@
 """From the textbook's LSTM to the fast one in NumPy, one trick at a time: what did each buy?
 
     python -m benchmarks.ladder             time every version, print a table
-    python -m benchmarks.ladder --record    and write src/unrolled/data/ladder.json
+    python -m benchmarks.ladder --record    and write src/unrolled/studies/records/ladder.json
 
 Forward and backward of one layer, float32, one thread. Each version is the one before it and one idea more, and is
 proved equal to `torch.nn.LSTM` before it is timed.
@@ -18,9 +18,10 @@ from tools.origin import ROOT, origin
 
 from benchmarks import textbook, timing
 from benchmarks.models import Case, disagreement
+from unrolled import studies
 from unrolled.numpy import lstm_fused
 
-RECORD = ROOT / "src/unrolled/data/ladder.json"       # with the package, so that a chapter has it in Colab too
+RECORD = studies.RECORDS / "ladder.json"       # with the package, so that a chapter has it in Colab too
 SIZES = [{"T": 100, "B": 32, "H": 128}, {"T": 100, "B": 1, "H": 128}]
 AGREEMENT = 1e-5                          # float32, a hundred steps
 

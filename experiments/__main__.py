@@ -1,17 +1,11 @@
-"""Run an experiment on Dask, with as many processes as this machine has cores, or on any cluster.
+"""Run a study on Dask, with as many processes as this machine has cores, or on any cluster.
 
-    python -m experiments long-memory               which model still solves which task at which lag
-    python -m experiments tuning                    the learning rates that it uses: which are best
-    python -m experiments comparison                RNN, GRU, LSTM and relatives on text and on the sea
-    python -m experiments bottleneck                what attention adds to an encoder-decoder
-    python -m experiments architectures             RNN, LSTM, GRU, TCN and Transformer with as many weights
-    python -m experiments recall                    how much their answers hang on rate, lag and number of pairs
-    python -m experiments NAME                      any study of `unrolled.studies`, by the name of its file
-    python -m experiments NAME --record             and put the result where the chapters read it
-    python -m experiments page-NAME                 a page's own code with other seeds: what its claims measure
-    python -m experiments --list                    all names
+    python -m experiments --list                    all names: the files of `unrolled.studies`, and the book's chapters
+    python -m experiments architectures             one of them
+    python -m experiments architectures --record    and put the result where the pages read it
+    python -m experiments page-rnn                  a chapter's own code with other seeds: what its claims measure
 
-Every finished run is kept at once. Whatever stops an experiment, the same command goes on where it was, and the file it
+Every finished run is kept at once. Whatever stops a study, the same command goes on where it was, and the file it
 writes in the end is the same, byte for byte, as if nothing had happened.
 """
 
@@ -25,57 +19,44 @@ from pathlib import Path
 from tools.origin import ROOT
 
 import unrolled.studies
-from experiments import architectures, bottleneck, comparison, long_memory, pages, recall
+from experiments import pages
 from experiments.sweep import Journal, SweepError, name, sweep, write
-from unrolled.architectures import run as run_architectures
-from unrolled.bottleneck import run as run_bottleneck
-from unrolled.comparison import run as run_comparison
-from unrolled.long_memory import run
-from unrolled.recall import run as run_recall
 from unrolled.studies import once
 
 # What is to be run, or still to be run when these are the rows so far; what does one run; and what is printed of them.
-EXPERIMENTS = {
-    "long-memory": (once(long_memory.long_memory), run, long_memory.table),
-    "tuning": (once(long_memory.tuning), run, long_memory.tuning_table),
-    "comparison": (once(comparison.comparison), run_comparison, comparison.table),
-    "bottleneck": (once(bottleneck.bottleneck), run_bottleneck, bottleneck.table),
-    "architectures": (architectures.architectures, run_architectures, architectures.table),
-    "recall": (recall.recall, run_recall, recall.table),
-}
-for _, study, _ in pkgutil.iter_modules(unrolled.studies.__path__):
-    module = importlib.import_module(f"unrolled.studies.{study}")
-    key = study.replace("_", "-")
-    EXPERIMENTS[f"{key}-tuned" if key in EXPERIMENTS else key] = module.runs, module.run, module.table
+STUDIES = {}
+for _, file, _ in pkgutil.iter_modules(unrolled.studies.__path__):
+    module = importlib.import_module(f"unrolled.studies.{file}")
+    if hasattr(module, "runs"):                         # others help the studies
+        STUDIES[file.replace("_", "-")] = module.runs, module.run, module.table
 for page in pages.PAGES:
     make = once(lambda small, page=page: pages.runs(page)[: 1 if small else None])
-    EXPERIMENTS[f"page-{page}"] = make, pages.run, pages.table
-RESULTS = ROOT / "experiments/results"
+    STUDIES[f"page-{page}"] = make, pages.run, pages.table
 BUILD = ROOT / "_build/experiments"
 
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m experiments", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("experiment", choices=EXPERIMENTS, metavar="NAME", help="one of " + ", ".join(EXPERIMENTS))
+    parser.add_argument("study", choices=STUDIES, metavar="NAME", help="one of " + ", ".join(STUDIES))
     parser.add_argument("--list", action=Names, help="name them")
     parser.add_argument("--scheduler", metavar="ADDRESS",
                         help="a Dask scheduler such as tcp://10.0.0.1:8786; its workers need the package `unrolled`")
     parser.add_argument("--workers", type=_positive, metavar="N",
                         help="processes on this machine, one thread each (one a core)")
     parser.add_argument("--fresh", action="store_true", help="forget what an earlier run of this has kept")
-    parser.add_argument("--record", action="store_true", help="write the result to where the chapters read it")
+    parser.add_argument("--record", action="store_true", help="write the result to where the pages read it")
     parser.add_argument("--small", action="store_true", help="a few short runs of everything, to see that it works")
     parser.add_argument("--folder", type=Path, default=BUILD, metavar="PATH",
                         help="where journal and result lie (_build/experiments)")
     options = parser.parse_args(arguments)
     if options.record and options.small:
-        parser.error("--record is for the whole experiment, --small is not")
+        parser.error("--record is for the whole study, --small is not")
     if options.scheduler and options.workers:
         parser.error("--workers is for this machine; a scheduler has its own")
 
-    make, function, table = EXPERIMENTS[options.experiment]
-    title = options.experiment.removesuffix("-tuned") + "-small" * options.small
+    make, function, table = STUDIES[options.study]
+    title = options.study + "-small" * options.small
     runs, rows, done = [], [], {}
     try:
         journal = Journal(options.folder, title, function.__module__, *page_of(title))
@@ -91,9 +72,7 @@ def main(arguments=None):
                       *(f"  {which}: {why}" for which, why in failed.items()), sep="\n", file=sys.stderr)
                 return 1
             rows = [done[name(run)]["row"] for run in runs]
-        new = function.__module__.startswith(("unrolled.studies.", "experiments.pages"))
-        records = unrolled.studies.RECORDS if new else RESULTS
-        path = (records if options.record else options.folder) / f"{title}.json"
+        path = (unrolled.studies.RECORDS if options.record else options.folder) / f"{title}.json"
         result = write(path, runs, done, function.__module__, *page_of(title))
     except KeyboardInterrupt:
         print("\nStopped. What is finished is kept, the same command goes on.", file=sys.stderr)
@@ -107,18 +86,18 @@ def main(arguments=None):
 
 
 def page_of(title):
-    """The page that an experiment runs, in a list; none for the others."""
+    """The page that a study runs, in a list; none for the others."""
     return [pages.PAGES[title.removeprefix("page-").removesuffix("-small")]] if title.startswith("page-") else []
 
 
 class Names(argparse.Action):
-    """Print the names of all experiments, a line each, and stop."""
+    """Print the names of all studies, a line each, and stop."""
 
     def __init__(self, option_strings, dest, **options):
         super().__init__(option_strings, dest, nargs=0, **options)
 
     def __call__(self, parser, *_):
-        print(*EXPERIMENTS, sep="\n")
+        print(*STUDIES, sep="\n")
         parser.exit()
 
 

@@ -20,7 +20,10 @@ BATCHES = 4                                     # of five seeds each
 MORE = {"attention": 20}                        # one network a run: as many runs as seeds
 
 BEFORE = """
-import unrolled.architectures, unrolled.bottleneck, unrolled.comparison, unrolled.recall    # records keep their seeds
+import importlib, pkgutil
+import unrolled.studies
+for _, _file, _ in pkgutil.iter_modules(unrolled.studies.__path__):
+    importlib.import_module("unrolled.studies." + _file)                # records keep their seeds
 import unrolled.training
 unrolled.training.SEEDS = range({first}, {first} + {count})
 import unrolled.page.display

@@ -1,7 +1,6 @@
 """The command: what it says when it is done, stopped, or asked for something that it cannot do."""
 
 import json
-import re
 import sys
 from pathlib import Path
 
@@ -15,7 +14,7 @@ def module(monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(ROOT)
     from experiments import __main__ as module
 
-    monkeypatch.setattr(module, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(module.unrolled.studies, "RECORDS", tmp_path / "results")
     return module
 
 
@@ -45,36 +44,30 @@ def no_cluster(module, monkeypatch):
 
 def test_a_finished_experiment_is_kept_and_can_be_recorded_without_running_again(
         experiments, no_cluster, tmp_path, capsys):
-    assert experiments("long-memory") == 0
+    assert experiments("lags") == 0
     runs = len(no_cluster)
-    result = tmp_path / "build/long-memory.json"
+    result = tmp_path / "build/lags.json"
     assert len(json.loads(result.read_text(encoding="utf-8"))["rows"]) == runs
     out = capsys.readouterr().out
     assert "5/5 @  102" in out                      # all seeds below lag 50, the median of 100 ... 104 updates
     assert "0/5" in out
-    assert experiments("long-memory", "--record") == 0
+    assert experiments("lags", "--record") == 0
     assert len(no_cluster) == runs
-    assert (tmp_path / "results/long-memory.json").read_bytes() == result.read_bytes()
+    assert (tmp_path / "results/lags.json").read_bytes() == result.read_bytes()
     assert f"Going on: {runs} of {runs} runs are kept." in capsys.readouterr().err
 
 
 def test_fresh_forgets(experiments, no_cluster, capsys):
-    experiments("tuning", "--small")
+    experiments("lags", "--small")
     runs = len(no_cluster)
-    experiments("tuning", "--small", "--fresh")
+    experiments("lags", "--small", "--fresh")
     assert len(no_cluster) == 2 * runs
     assert "Going on" not in capsys.readouterr().err
 
 
-def test_tuning_prints_the_best_rates(experiments, no_cluster, capsys):
-    assert experiments("tuning") == 0
-    out = capsys.readouterr().out
-    assert re.search(r"LSTM chrono .* 0.003\n", out)    # the loss of `no_cluster` is the rate: the lowest is best
-
-
 def test_failed_runs_are_named_and_nothing_is_written(module, experiments, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(module, "sweep", lambda *_: ({}, {"task copy, model RNN": "ValueError: no good"}))
-    assert experiments("long-memory", "--small") == 1
+    assert experiments("lags", "--small") == 1
     err = capsys.readouterr().err
     assert "1 of 42 runs failed; the others are kept." in err
     assert "  task copy, model RNN: ValueError: no good" in err
@@ -83,14 +76,14 @@ def test_failed_runs_are_named_and_nothing_is_written(module, experiments, monke
 
 @pytest.mark.parametrize(("error", "code", "message"), [
     (KeyboardInterrupt(), 130, "Stopped. What is finished is kept, the same command goes on."),
-    (OSError("disk full"), 1, "long-memory-small: disk full"),
+    (OSError("disk full"), 1, "lags-small: disk full"),
 ])
 def test_what_stops_it_is_said(module, experiments, monkeypatch, capsys, error, code, message):
     def stops(*_):
         raise error
 
     monkeypatch.setattr(module, "sweep", stops)
-    assert experiments("long-memory", "--small") == code
+    assert experiments("lags", "--small") == code
     assert message in capsys.readouterr().err
 
 
@@ -98,17 +91,17 @@ def test_what_stops_it_is_said(module, experiments, monkeypatch, capsys, error, 
 @pytest.mark.parametrize("address", ["nonsense", "tcp://127.0.0.1:1"])
 def test_an_address_without_a_scheduler_is_named(module, experiments, monkeypatch, capsys, address):
     monkeypatch.setattr(sys.modules["tools.cluster"], "PATIENCE", "1s")
-    assert experiments("long-memory", "--small", "--scheduler", address) == 1
+    assert experiments("lags", "--small", "--scheduler", address) == 1
     assert f"there is no Dask scheduler at {address}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
     ([], "the following arguments are required: NAME"),
     (["short-memory"], "invalid choice: 'short-memory'"),
-    (["long-memory", "--workers", "0"], "expected a whole number of at least 1, got '0'"),
-    (["long-memory", "--workers", "two"], "expected a whole number of at least 1, got 'two'"),
-    (["long-memory", "--small", "--record"], "--record is for the whole experiment, --small is not"),
-    (["long-memory", "--scheduler", "tcp://x:1", "--workers", "2"], "--workers is for this machine"),
+    (["lags", "--workers", "0"], "expected a whole number of at least 1, got '0'"),
+    (["lags", "--workers", "two"], "expected a whole number of at least 1, got 'two'"),
+    (["lags", "--small", "--record"], "--record is for the whole study, --small is not"),
+    (["lags", "--scheduler", "tcp://x:1", "--workers", "2"], "--workers is for this machine"),
 ])
 def test_a_wrong_argument_is_named(experiments, capsys, arguments, message):
     with pytest.raises(SystemExit, match="2"):
@@ -120,5 +113,5 @@ def test_help_says_what_there_is(experiments, capsys):
     with pytest.raises(SystemExit, match="0"):
         experiments("--help")
     out = capsys.readouterr().out
-    for word in ("long-memory", "tuning", "--scheduler", "--workers", "--fresh", "--record", "--small", "--folder"):
+    for word in ("lags", "page-rnn", "--scheduler", "--workers", "--fresh", "--record", "--small", "--folder"):
         assert word in out

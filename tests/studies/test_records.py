@@ -10,8 +10,10 @@ from experiments import pages
 
 from unrolled import studies
 
-NAMES = [name for _, name, _ in pkgutil.iter_modules(studies.__path__)]
-RECORDS = sorted(studies.RECORDS.glob("*.json"))
+MODULES = [importlib.import_module(f"unrolled.studies.{name}") for _, name, _ in pkgutil.iter_modules(studies.__path__)]
+NAMES = [module.__name__.rpartition(".")[2] for module in MODULES if hasattr(module, "runs")]
+TIMED = "costs", "ladder"                                   # what `benchmarks` recorded, beside the studies' records
+RECORDS = sorted(path for path in studies.RECORDS.glob("*.json") if path.stem not in TIMED)
 PAGES = {path.stem for path in (Path(__file__).resolve().parents[2] / "book").glob("*.ipynb")}
 
 

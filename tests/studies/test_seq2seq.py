@@ -19,7 +19,7 @@ def test_run_is_deterministic(short):
 
 
 def test_a_mask_makes_filling_harmless(short):
-    from unrolled import bottleneck
+    from unrolled.studies import bottleneck
 
     model, _ = bottleneck.train(*seq2seq.SETTINGS["dot"][:3], seq2seq.RATE, 0, 10)
     assert seq2seq.padded(model, 8, True) == seq2seq.padded(model, 8, False) == seq2seq.padded(model, 40, True)

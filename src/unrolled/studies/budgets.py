@@ -1,6 +1,6 @@
 """The next character of a text at growing budgets: which architecture is ahead, and after how many updates?
 
-The networks, their widths (40,000 weights a layer), batches and test windows are those of `unrolled.architectures`;
+The networks, their widths (40,000 weights a layer), batches and test windows are those of `architectures`;
 here the number of updates varies. Each network is tuned at each budget, over rates that rise by factors of two until
 the best has a worse one on either side. Besides the perplexity of the whole test, each run keeps the mean loss of each
 of thirty groups of windows: how they spread is the test's own sampling error.
@@ -10,10 +10,10 @@ import math
 
 import torch
 
-from unrolled.architectures import INPUTS, MODELS, TASKS, train, width_for
 from unrolled.data import load_source_code
 from unrolled.data.source_code import encode
 from unrolled.studies import TUNING_SEEDS
+from unrolled.studies.architectures import INPUTS, MODELS, TASKS, train, width_for
 from unrolled.training import SEEDS
 
 WEIGHTS = 40_000
@@ -28,13 +28,13 @@ def run(model, updates, learning_rate, seed):
     """Train one network on the text.
 
     Args:
-        model: one of `unrolled.architectures.MODELS`.
+        model: one of `architectures.MODELS`.
         updates: how many, a multiple of ten.
         learning_rate: Adam's at the start; it falls linearly to zero.
         seed: of weights and batches.
 
     Returns:
-        A dict of the arguments, `width`, and what `unrolled.architectures.train` returns; and `groups`, the mean loss
+        A dict of the arguments, `width`, and what `architectures.train` returns; and `groups`, the mean loss
         in nats of each thirtieth of the test windows.
     """
     width = width_for(model, INPUTS["text"], WEIGHTS)
@@ -57,7 +57,7 @@ def run(model, updates, learning_rate, seed):
 
 
 def held_out_windows(length=WINDOW, count=300, scored=32, longest=256):
-    """The test of `unrolled.architectures`: the last 32 characters of 300 windows.
+    """The test of `architectures`: the last 32 characters of 300 windows.
 
     Returns:
         x, (length, count), and y, (scored, count): codes of characters.

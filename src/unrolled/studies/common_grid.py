@@ -1,7 +1,7 @@
 """One hundred steps back: which architecture learns to name a symbol, if all are tried at the same learning rates?
 
 The task (delayed recall), the networks (40,000 weights), the batches and the test are those of
-`unrolled.architectures`; 400 updates. Every network is tried at the same eight rates, on two seeds that are not scored.
+`architectures`; 400 updates. Every network is tried at the same eight rates, on two seeds that are not scored.
 Twenty seeds are then scored at two rates: the one with the lowest mean of the best validation losses, wherever it lies;
 and the one that has the lowest mean together with its two neighbours, which keeps away from the edge of the grid and
 from a rate that is good by luck. (The second rule was added when the first had picked, for two networks, the last rate
@@ -11,8 +11,7 @@ them; it is scored all the same. The TCN of three blocks sees 29 steps, so it is
 
 import math
 
-from unrolled import architectures
-from unrolled.studies import SEEDS, TUNING_SEEDS, by_rate, of_seeds
+from unrolled.studies import SEEDS, TUNING_SEEDS, architectures, by_rate, of_seeds
 
 WEIGHTS = 40_000
 TASK, LAG, UPDATES = "delayed recall", "100", 400
@@ -22,7 +21,7 @@ RATES = 0.00125, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16
 
 
 def run(model, learning_rate, seed, updates):
-    """One run of `unrolled.architectures.run` with 40,000 weights in the layer; see there."""
+    """One run of `architectures.run` with 40,000 weights in the layer; see there."""
     width = architectures.width_for(model, architectures.INPUTS[TASK], WEIGHTS)
     return architectures.run(TASK, model, width, learning_rate, seed, updates)
 

@@ -19,8 +19,8 @@ from torch import nn
 import unrolled.torch
 from unrolled import checks
 from unrolled.data.tasks import delayed_recall
-from unrolled.side_by_side import SideBySide, fit_each
 from unrolled.studies import next_rates
+from unrolled.studies.side_by_side import SideBySide, fit_each
 from unrolled.training import six_digits
 
 LAG, WIDTH, BATCH, UPDATES, WINDOW = 30, 32, 32, 1000, 25

@@ -1,12 +1,11 @@
 """A convolution that does not learn to add within 400 updates: does it within 2,000?
 
-The adding problem over 100 steps and the TCN with 40,000 weights of `unrolled.architectures`. At either budget it gets
+The adding problem over 100 steps and the TCN with 40,000 weights of `architectures`. At either budget it gets
 the learning rate with the lowest mean of the best validation losses on two seeds that are not scored, from rates that
 rise by factors of two until the best has a worse one on either side.
 """
 
-from unrolled import architectures
-from unrolled.studies import by_rate, of_seeds, search
+from unrolled.studies import architectures, by_rate, of_seeds, search
 from unrolled.training import SEEDS
 
 TASK, MODEL, LENGTH = "adding", "TCN", "100"
@@ -16,7 +15,7 @@ RATES = 0.00125, 0.0025, 0.005
 
 
 def run(updates, learning_rate, seed):
-    """One run of `unrolled.architectures.run`; see there."""
+    """One run of `architectures.run`; see there."""
     width = architectures.width_for(MODEL, architectures.INPUTS[TASK], WEIGHTS)
     return architectures.run(TASK, MODEL, width, learning_rate, seed, updates)
 

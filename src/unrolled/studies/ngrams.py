@@ -16,7 +16,7 @@ from unrolled.data import load_source_code
 from unrolled.data.source_code import ALPHABET
 from unrolled.studies import once
 
-DRAWN = 16 * 64                 # characters an update of `unrolled.architectures` draws
+DRAWN = 16 * 64                 # characters an update of `unrolled.studies.architectures` draws
 BUDGETS = 400, 4_000
 ORDERS = 2, 3, 4, 5, 6
 CONSTANTS = 8, 16, 32, 64, 128, 256, 512

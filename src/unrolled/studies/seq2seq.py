@@ -1,6 +1,6 @@
 """Encoder-decoders of chapter attention, seed by seed: what the page shows of one trained model each, and a control.
 
-Parts, all trained as `unrolled.bottleneck.train` does, at the rates that its record found: "vector" and "dot" turn
+Parts, all trained as `bottleneck.train` does, at the rates that its record found: "vector" and "dot" turn
 sequences round without attention and with the dot score, "dates" reads dates with the dot score, 600 updates each.
 "longer-64" and "longer-128" turn sequences round through one vector of that width, with 3,000 updates.
 """
@@ -12,12 +12,11 @@ import torch
 from scipy.stats import kendalltau
 from torch.nn import functional as F
 
-from unrolled import bottleneck
-from unrolled.bottleneck import LENGTHS, SYMBOLS
 from unrolled.data.tasks import reversal
 from unrolled.instruments import explanation
 from unrolled.instruments.explanation import variation
-from unrolled.studies import SEEDS, once
+from unrolled.studies import SEEDS, bottleneck, once
+from unrolled.studies.bottleneck import LENGTHS, SYMBOLS
 from unrolled.training import interval, six_digits
 
 SETTINGS = {                    # task, attention, hidden size, updates; Adam's rate at the start is 0.01 for all

@@ -1,4 +1,4 @@
-"""RNN, LSTM, GRU, TCN and Transformer on the same data, with as many weights: one run of that comparison.
+"""RNN, LSTM, GRU, TCN and Transformer on the same data, with as many weights: and with as much arithmetic.
 
 Every network is an input, a sequence layer and a linear read-out. The recurrent layers are one layer deep: in time they
 are as deep as the sequence is long, and with a fixed number of weights a second layer would halve the state. The TCN
@@ -10,14 +10,15 @@ with the best validation loss. Texts and the sea are read in windows that begin 
 the test; the memory tasks draw new sequences for every update. The test is repeated on longer sequences than any in
 training, with the same answers asked for where the data are fixed.
 
+Each configuration is tuned first, on a seed of its own, over rates that rise by factors of two until the best of them
+has a worse one on either side. Then it runs on the seeds that are scored, at that rate.
+
     run("text", "LSTM", width=84, learning_rate=0.01, seed=0, updates=400)          ten seconds
-    recorded()                                      what `python -m experiments architectures --record` found
 """
 
 import copy
-import json
 import math
-from pathlib import Path
+from itertools import groupby
 
 import numpy as np
 import torch
@@ -28,14 +29,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import unrolled.cudnn
 from unrolled import checks
-from unrolled.comparison import EVALUATIONS, LEAD, TUNING_SEED, nearest_width, parameters
 from unrolled.data import load_elnino, load_source_code
 from unrolled.data.source_code import ALPHABET, encode
-from unrolled.long_memory import TASKS as MEMORY
+from unrolled.studies.comparison import EVALUATIONS, LEAD, TUNING_SEED, nearest_width, parameters
+from unrolled.studies.long_memory import TASKS as MEMORY
 from unrolled.torch import TCN, CausalTransformer
-from unrolled.training import SEEDS, fit, seed_everything, six_digits
+from unrolled.training import SEEDS, fit, interval, seed_everything, six_digits
 
-RECORD = Path(__file__).parent / "data/architectures.json"
 EMBEDDING = 32                  # of a character, where the layer does not set it
 HEADS = 2
 INPUTS = {"text": EMBEDDING, "elnino": 3} | {name: MEMORY[name].width for name in ("delayed recall", "adding")}     # D
@@ -308,14 +308,6 @@ def memory(name, lag=100, batch=16, evaluation=256):
 TASKS = {"text": _text, "elnino": _elnino} | {name: memory(name) for name in ("delayed recall", "adding")}
 
 
-def recorded():
-    """The record of all runs.
-
-    Returns:
-        A dict: `commit`, `date`, `device`, `versions`; `rows`, one dict of `run` each.
-    """
-    return json.loads(RECORD.read_text(encoding="utf-8"))
-
 
 def configurations(rows):
     """What was compared: the (task, model, width, characters) of the rows, each once, in their order."""
@@ -326,7 +318,7 @@ def tuned(rows, *configuration):
     """One configuration's runs on the seed for tuning, by learning rate in rising order.
 
     Args:
-        rows: of `recorded`.
+        rows: of the record.
         *configuration: one of `configurations`.
 
     Returns:
@@ -352,3 +344,78 @@ def chosen(rows, *configuration):
     rate = best_rate(rows, *configuration)
     mine = [row for row in rows if configurations([row]) == [configuration] and row["learning_rate"] == rate]
     return sorted((row for row in mine if row["seed"] in SEEDS), key=lambda row: row["seed"])
+
+
+# The runs, and the table
+
+WEIGHTS = 40_000                                # of the sequence layer
+OPERATIONS = 2 * WEIGHTS                        # a step, forward: what so many weights cost where each is used once
+WINDOW = 64                                     # of a text
+UPDATES = {"text": 400, "elnino": 300, "delayed recall": 400, "adding": 400}
+RATES = {"RNN": 0.005, "LSTM": 0.02, "GRU": 0.01, "TCN": 0.005, "Transformer": 0.005}      # where tuning begins
+PLAIN = "RNN", "LSTM", "GRU", "TCN", "TCN, short", "Transformer"
+
+
+def equal_weights(task, models, characters=None):
+    """Configurations (task, model, width, characters) with `WEIGHTS` weights each."""
+    return [(task, model, width_for(model, INPUTS[task], WEIGHTS), characters) for model in models]
+
+
+def equal_operations(model):
+    """The configuration of a model that spends `OPERATIONS` on a character."""
+    return "text", model, width_for(model, INPUTS["text"], OPERATIONS, lambda layer: flops(layer, WINDOW)), None
+
+
+# The other five spend `OPERATIONS` as they are: only attention computes with what is no weight.
+CONFIGURATIONS = [
+    *equal_weights("text", PLAIN),
+    *equal_weights("delayed recall", PLAIN),
+    *equal_weights("text", PLAIN, 20_000),
+    *equal_weights("elnino", PLAIN),
+    equal_operations("Transformer"),
+    *equal_weights("text", (model for model in MODELS if model not in PLAIN)),
+    *equal_weights("adding", PLAIN),
+]
+
+
+def runs(small=False, rows=()):
+    """What is to be run next, when these are the rows so far: all that the first unfinished group of a task lacks."""
+    if small:
+        return [] if rows else [_run(one, 0.01, seed, 10) for one in CONFIGURATIONS for seed in (TUNING_SEED, 0)]
+    for _, group in groupby(CONFIGURATIONS, key=lambda one: (one[0], one[3])):
+        if more := [run for one in group for run in _lacking(one, rows)]:
+            return more
+    return []
+
+
+def _lacking(configuration, rows):
+    """The runs that one configuration lacks: of tuning, or else of the seeds that are scored."""
+    task, model, *_ = configuration
+    rows = [row for row in rows if configurations([row]) == [configuration]]
+    best = best_rate(rows, *configuration) if rows else RATES[model.partition(",")[0]]
+    tried = tuned(rows, *configuration) if rows else {}
+    if rates := [rate for rate in (best / 2, best, best * 2) if rate not in tried]:
+        return [_run(configuration, rate, TUNING_SEED, UPDATES[task]) for rate in rates]
+    scored = [row["seed"] for row in chosen(rows, *configuration)]
+    return [_run(configuration, best, seed, UPDATES[task]) for seed in SEEDS if seed not in scored]
+
+
+def _run(configuration, rate, seed, updates):
+    task, model, width, characters = configuration
+    return {"task": task, "model": model, "width": width, "characters": characters, "learning_rate": rate,
+            "seed": seed, "updates": updates}
+
+
+def table(rows):
+    """Lines: for each configuration its layer's weights and operations a step, its rate, and its scores by length."""
+    for one in configurations(rows):
+        task, model, width, characters = one
+        found = chosen(rows, *one)
+        if len(found) < 2:
+            yield f"{task:15} {model:19} {width:4} units   being tuned"
+            continue
+        scores = "   ".join("{}: {:.3f} ± {:.3f}".format(length, *interval([row["test"][length] for row in found]))
+                            for length in found[0]["test"])
+        text = f"{characters:,} characters" if characters else ""
+        yield (f"{task:15} {model:19} {width:4} units {found[0]['parameters']:7,} weights {found[0]['flops']:8,} FLOPs "
+               f"{found[0]['learning_rate']:8.4g}   {scores}   {text}").rstrip()

@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from unrolled import architectures, recall
+from unrolled import studies
+from unrolled.studies import architectures, recall
 from unrolled.training import SEEDS, seed_everything
 
 PAIRS = {"part": "pairs", "model": "LSTM", "pairs": 3, "learning_rate": 0.01, "seed": 0, "updates": 5}
@@ -126,7 +127,7 @@ def test_seeds_that_solve_a_lag_are_counted_by_rate_and_over_both_records():
 
 
 def test_the_record_holds_five_seeds_of_every_number_of_pairs_and_no_rate_at_the_edge():
-    record = [row for row in recall.recorded()["rows"] if row["part"] == "pairs"]
+    record = [row for row in studies.rows("recall") if row["part"] == "pairs"]
     for model, pairs in {(row["model"], row["pairs"]) for row in record}:
         best, rates = recall.chosen(record, model, pairs), list(recall.tuned(record, model, pairs))
         assert [row["seed"] for row in best] == list(SEEDS)
@@ -135,8 +136,8 @@ def test_the_record_holds_five_seeds_of_every_number_of_pairs_and_no_rate_at_the
 
 
 def test_the_record_has_every_lag_at_more_than_one_rate():
-    record = [row for row in recall.recorded()["rows"] if row["part"] == "lag"]
-    both = [*record, *architectures.recorded()["rows"]]
+    record = [row for row in studies.rows("recall") if row["part"] == "lag"]
+    both = [*record, *studies.rows("architectures")]
     for model, lag in {(row["model"], row["lag"]) for row in record}:
         counts = recall.solved(both, model, lag)
         assert len(counts) >= 2, (model, lag)
@@ -146,14 +147,14 @@ def test_the_record_has_every_lag_at_more_than_one_rate():
 
 
 def test_the_control_has_as_many_weights_in_all_as_the_transformer():
-    [width] = {row["width"] for row in recall.recorded()["rows"] if row["part"] == "total"}
+    [width] = {row["width"] for row in studies.rows("recall") if row["part"] == "total"}
     transformer = architectures.width_for("Transformer", architectures.INPUTS["text"], 40_000)
     wanted = architectures.totals("text", "Transformer", transformer)[1]
     assert math.isclose(architectures.totals("text", "RNN", width)[1], wanted, rel_tol=0.01)
 
 
 def test_the_record_is_what_a_run_gives():
-    rows = recall.recorded()["rows"]
+    rows = studies.rows("recall")
     pairs = next(row for row in rows if row["part"] == "pairs" and row["model"] == "LSTM" and row["pairs"] == 2)
     lag = next(row for row in rows if row["part"] == "lag" and row["model"] == "LSTM" and row["lag"] == 5)
     again = recall.run(**{name: pairs[name] for name in PAIRS} | {"updates": 150})
@@ -161,3 +162,64 @@ def test_the_record_is_what_a_run_gives():
     again = recall.run(**{name: lag[name] for name in LAG})
     assert again.keys() == lag.keys()
     assert math.isclose(again["loss"][0], lag["loss"][0], rel_tol=1e-3)
+
+
+# The runs, and the record
+
+
+def pretended(best):
+    """All rows of the experiment, round by round, if the k-th pair of model and number had the k-th best rate."""
+    best, rows = dict(zip(recall.PAIRS, best)), []
+    while more := recall.runs(rows=rows):
+        for run in more:
+            if run["part"] == "pairs":
+                distance = abs(math.log2(run["learning_rate"] / best[run["model"], run["pairs"]]))
+                rows.append(run | {"loss": {"150": distance}, "accuracy": {"150": run["seed"]}})
+            else:
+                rows.append(run | {"test": {str(run.get("lag", 64)): run["seed"]}})
+    return rows
+
+
+def test_the_search_finds_the_best_rate_from_either_side_and_then_runs_the_seeds():
+    best = [0.01 * 2 ** (k % 7 - 3) for k in range(len(recall.PAIRS))]
+    rows = pretended(best)
+    for one, rate in zip(recall.PAIRS, best):
+        found, tried = recall.chosen(rows, *one), list(recall.tuned(rows, *one))
+        assert [(row["seed"], row["learning_rate"]) for row in found] == [(seed, rate) for seed in SEEDS]
+        assert tried[0] < rate < tried[-1]
+    assert len({str(row) for row in rows}) == len(rows), "and nothing twice"
+    seeds = {row["seed"] for row in rows if row["part"] == "pairs"}
+    assert seeds == {*recall.TUNING_SEEDS, *SEEDS}
+
+
+def test_every_model_runs_at_rates_around_its_own_and_none_of_those_runs_is_on_the_other_record():
+    there = studies.rows("architectures")
+    runs = [row for row in pretended([0.01] * 9) if row["part"] == "lag" and row["lag"] == 100]
+    for model in recall.AROUND:
+        [width] = {run["width"] for run in runs if run["model"] == model}
+        own = architectures.best_rate(there, "delayed recall", model, width, None)
+        tried = {run["learning_rate"] for run in runs if run["model"] == model}
+        assert {own / 2, own * 2} <= tried
+        assert own not in tried
+
+
+def test_a_small_sweep_has_something_of_every_part():
+    small = recall.runs(small=True)
+    assert {run["part"] for run in small} >= {"pairs", "lag"}
+    assert {run["updates"] for run in small} == {10}
+    assert not recall.runs(small=True, rows=small)
+
+
+def test_the_table_has_a_line_for_every_question():
+    rows = pretended([0.01] * len(recall.PAIRS))
+    lines = list(recall.table(rows))
+    lags = {(row["model"], row["lag"]) for row in rows if row["part"] == "lag"}
+    assert len(lines) == len(recall.PAIRS) + len(lags) + 1
+    assert all("150: 2.000 ± 1.963" in line for line in lines[: len(recall.PAIRS)])        # of the scores 0 ... 4
+    assert "64: 2.000 ± 1.963" in lines[-1]
+
+
+def test_the_record_lacks_nothing_that_the_experiment_would_run():
+    rows = studies.rows("recall")
+    assert recall.runs(rows=rows) == []
+    assert {row["part"] for row in rows} == {"pairs", "lag", "total"}

@@ -6,7 +6,7 @@ LSTM and a GRU. The learning rate stays constant, so that one run of 2,400 updat
 It is tuned for each model and number of pairs, on two seeds of their own: the best rate has the lowest held-out
 cross-entropy, in the mean over the three looks and both seeds, and a worse one on either side.
 
-*Lag.* The delayed recall of `unrolled.architectures`, the same networks with 40,000 weights and as many updates, in
+*Lag.* The delayed recall of `architectures`, the same networks with 40,000 weights and as many updates, in
 which a rate that was tuned on one seed decides too much. So nothing is tuned here: every model runs at several rates
 that differ by factors of two, and what counts is of how many seeds each rate *solves* it, that is, answers more than 90
 of 100 questions. A model reaches a lag if there is a rate that solves it with every seed that was run. Five seeds at
@@ -19,22 +19,19 @@ All of it is held to half an hour on one core: hence the GRU with four pairs onl
 
     run("pairs", model="LSTM", pairs=4, learning_rate=0.01, seed=0, updates=600)                    two seconds
     run("lag", model="LSTM", width=95, lag=20, learning_rate=0.04, seed=0, updates=400)             two seconds
-    recorded()                                          what `python -m experiments recall --record` found
 """
 
-import json
-from pathlib import Path
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 import unrolled.cudnn
-from unrolled import architectures, checks
+from unrolled import checks, studies
+from unrolled.studies import architectures, comparison
 from unrolled.torch import MultiheadAttention
-from unrolled.training import SEEDS, fit, seed_everything, six_digits
+from unrolled.training import SEEDS, fit, interval, seed_everything, six_digits
 
-RECORD = Path(__file__).parent / "data/recall.json"
 KEYS, VALUES = 32, 8
 WIDTH, BATCH = 32, 32
 LOOKS = 150, 600, 2400          # updates after which the held-out questions are asked
@@ -104,12 +101,12 @@ def run(part, **settings):
         part: "pairs", "lag" or "total".
         **settings: of all parts `model`, `learning_rate` of Adam, `seed` and `updates`; of "pairs", whose models are
             `LAYERS`, also `pairs`; of "lag" also `width` and `lag`, and of "total" `width`, whose models are those of
-            `unrolled.architectures`.
+            `architectures`.
 
     Returns:
         A dict of the arguments and of what came out. Of "pairs": `parameters` of the layer; `accuracy` and `loss`, the
         cross-entropy, of `HELD_OUT` questions, by the number of updates, `LOOKS` as far as they go and the last. Of
-        the others: what `unrolled.architectures.run` gives, with the accuracy at the lag and at twice the lag in
+        the others: what `architectures.run` gives, with the accuracy at the lag and at twice the lag in
         `test`, or the perplexity by length.
 
     Raises:
@@ -160,20 +157,12 @@ def _total(model, width, learning_rate, seed, updates):
 PARTS = {"pairs": _pairs, "lag": _lag, "total": _total}
 
 
-def recorded():
-    """The record of all runs.
-
-    Returns:
-        A dict: `commit`, `date`, `device`, `versions`; `rows`, one dict of `run` each.
-    """
-    return json.loads(RECORD.read_text(encoding="utf-8"))
-
 
 def tuned(rows, model, pairs):
     """The learning rates that were tried for a model and a number of pairs.
 
     Args:
-        rows: of `recorded`.
+        rows: of the record.
         model, pairs: as for `run`.
 
     Returns:
@@ -207,7 +196,7 @@ def solved(rows, model, lag):
     """Of how many seeds a model solves delayed recall, at each rate.
 
     Args:
-        rows: of `recorded`, and for the lag of 100 also those that `architectures` has recorded.
+        rows: of the record, and for the lag of 100 also those that `architectures` has recorded.
         model, lag: as for `run`.
 
     Returns:
@@ -224,3 +213,86 @@ def solved(rows, model, lag):
 
 def _of(rows, **which):
     return [row for row in rows if all(row.get(name) == value for name, value in which.items())]
+
+
+# The runs, and the table
+
+PAIRS = [("attention", n) for n in (2, 4, 8, 16)] + [("LSTM", n) for n in (2, 4, 8, 16)] + [("GRU", 4)]
+START = 0.01                                    # where tuning begins
+LAG = 100                                       # of `architectures`
+AROUND = {"Transformer": (0.25, 0.5, 2)} | dict.fromkeys(("LSTM", "GRU", "TCN", "TCN, short", "RNN"), (0.5, 2))
+SHORTER = 5, 10, 20, 40, 80
+SHORTER_RATES = {"LSTM": (0.08, 0.16), "TCN": (0.00125, 0.0025), "TCN, short": (0.00125, 0.0025)}
+FEW = SEEDS[:3]
+
+
+def runs(small=False, rows=()):
+    """What is to be run next, when these are the rows so far."""
+    if small:
+        runs = [_ask_pairs(*one, START, seed) for one in PAIRS for seed in (TUNING_SEEDS[0], 0)] + _fixed()[::20]
+        return [] if rows else [run | {"updates": 10} for run in runs]
+    if more := [run for one in PAIRS for run in _lacking(*one, rows)]:
+        return more
+    return [] if any(row["part"] == "lag" for row in rows) else _fixed()
+
+
+def _fixed():
+    """All but the pairs: what is run whatever comes out."""
+    found = studies.rows("architectures")
+    widths = {model: width for _, model, width, _ in architectures.equal_weights("delayed recall", AROUND)}
+    tuned_there = {model: architectures.best_rate(found, "delayed recall", model, widths[model], None)
+                   for model in AROUND}
+    around = [_ask_lag(model, widths[model], LAG, times * tuned_there[model], seed)
+              for model in AROUND for times in AROUND[model] for seed in SEEDS]
+    shorter = [_ask_lag(model, widths[model], lag, rate, seed) for model, rates in SHORTER_RATES.items()
+               for lag in (*SHORTER, LAG) for rate in rates for seed in FEW]
+    [(*reference, _)] = architectures.equal_weights("text", ["Transformer"])
+    wanted = architectures.totals(*reference)[1]
+    width = comparison.nearest_width(lambda width: architectures.totals("text", "RNN", width)[1], wanted)
+    total = {"part": "total", "model": "RNN", "width": width, "updates": architectures.UPDATES["text"],
+             "learning_rate": architectures.best_rate(found, *architectures.equal_weights("text", ["RNN"])[0])}
+    runs = list({str(run): run for run in (*around, *shorter, *(total | {"seed": seed} for seed in SEEDS))}.values())
+    runs.sort(key=lambda run: run["model"] in ("RNN", "TCN", "TCN, short") and run.get("lag") == LAG)  # slow ones last
+    done = {(row["model"], row["learning_rate"], row["seed"]) for row in found if row["task"] == "delayed recall"}
+    return [run for run in runs if not (run.get("lag") == LAG
+                                        and (run["model"], run["learning_rate"], run["seed"]) in done)]
+
+
+def _lacking(model, pairs, rows):
+    """The runs that a model with so many pairs lacks: of tuning, or else of the seeds that are scored."""
+    mine = [row for row in rows if (row["part"], row["model"], row.get("pairs")) == ("pairs", model, pairs)]
+    best = best_rate(mine, model, pairs) if mine else START
+    tried = tuned(mine, model, pairs) if mine else {}
+    if rates := [rate for rate in (best / 2, best, best * 2) if rate not in tried]:
+        return [_ask_pairs(model, pairs, rate, seed) for rate in rates for seed in TUNING_SEEDS]
+    scored = [row["seed"] for row in chosen(mine, model, pairs)]
+    return [_ask_pairs(model, pairs, best, seed) for seed in SEEDS if seed not in scored]
+
+
+def _ask_pairs(model, pairs, rate, seed):
+    return {"part": "pairs", "model": model, "pairs": pairs, "learning_rate": rate, "seed": seed, "updates": LOOKS[-1]}
+
+
+def _ask_lag(model, width, lag, rate, seed):
+    return {"part": "lag", "model": model, "width": width, "lag": lag, "learning_rate": rate, "seed": seed,
+            "updates": architectures.UPDATES["delayed recall"]}
+
+
+def table(rows):
+    """Lines: accuracy by pairs and updates, seeds that solve a lag by rate, perplexity of equal networks."""
+    for model, pairs in PAIRS:
+        found = chosen(rows, model, pairs)
+        if len(found) < 2:
+            yield f"{model:10} {pairs:2} pairs   being tuned"
+            continue
+        scores = "   ".join("{}: {:.3f} ± {:.3f}".format(look, *interval([row["accuracy"][look] for row in found]))
+                            for look in found[0]["accuracy"])
+        yield f"{model:10} {pairs:2} pairs   rate {found[0]['learning_rate']:<7.4g} {scores}   guess {guess(pairs):.2f}"
+    everything = [*rows, *studies.rows("architectures")]
+    for model, lag in dict.fromkeys((row["model"], row["lag"]) for row in rows if row["part"] == "lag"):
+        counts = "   ".join(f"{rate:.4g}: {right}/{count}"
+                            for rate, (right, count, _) in solved(everything, model, lag).items())
+        yield f"{model:11} lag {lag:3}   {counts}"
+    if len(total := [row["test"] for row in rows if row["part"] == "total"]) > 1:
+        yield "RNN, as many weights in all as the Transformer   " + "   ".join(
+            "{}: {:.3f} ± {:.3f}".format(length, *interval([test[length] for test in total])) for length in total[0])

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 import unrolled.torch
-from unrolled.side_by_side import SideBySide, fit_each
+from unrolled.studies.side_by_side import SideBySide, fit_each
 from unrolled.training import fit, seed_everything
 
 SEEDS = (3, 1, 4)

@@ -8,9 +8,10 @@ import torch
 from sklearn.linear_model import Ridge
 from torch import nn
 
-from unrolled import comparison
+from unrolled import studies
 from unrolled.data import load_elnino
 from unrolled.instruments.parity import relative_error
+from unrolled.studies import comparison
 from unrolled.training import SEEDS, seed_everything
 
 RUN = {"task": "elnino", "cell": "GRU", "hidden_size": 4, "learning_rate": 0.01, "seed": 0, "updates": 10}
@@ -157,7 +158,7 @@ def test_a_configuration_that_was_not_run_is_named(refuses):
 
 
 def test_the_record_holds_five_seeds_of_every_configuration_and_no_rate_at_the_edge():
-    made = comparison.recorded()["rows"]
+    made = studies.rows("comparison")
     for key in {(row["task"], row["cell"], row["hidden_size"], row["characters"]) for row in made}:
         best = comparison.chosen(made, *key)
         rates = list(comparison.tuned(made, *key))
@@ -166,7 +167,39 @@ def test_the_record_holds_five_seeds_of_every_configuration_and_no_rate_at_the_e
 
 
 def test_the_record_is_what_a_run_gives():
-    row = next(row for row in comparison.recorded()["rows"] if row["cell"] == "LSTM" and row["task"] == "elnino")
+    row = next(row for row in studies.rows("comparison") if row["cell"] == "LSTM" and row["task"] == "elnino")
     again = comparison.run(*(row[name] for name in ("task", "cell", "hidden_size", "learning_rate", "seed", "updates")))
     assert math.isclose(again["loss"][0], row["loss"][0], rel_tol=1e-3)
     assert math.isclose(again["test"], row["test"], rel_tol=0.1)
+
+
+# The runs, and the record
+
+
+def arguments(rows):
+    names = "task", "cell", "hidden_size", "characters", "learning_rate", "seed", "updates"
+    return [tuple(row[name] for name in names) for row in rows]
+
+
+def test_every_run_of_the_experiment_is_on_record_and_no_other():
+    assert sorted(map(str, arguments(studies.rows("comparison")))) == sorted(map(str, arguments(comparison.runs())))
+
+
+def test_the_rates_are_those_that_tuning_found_best_and_never_at_the_edge():
+    rows = studies.rows("comparison")
+    for *configuration, rates, best in comparison.CONFIGURATIONS:
+        assert tuple(comparison.tuned(rows, *configuration)) == rates, configuration
+        assert {row["learning_rate"] for row in comparison.chosen(rows, *configuration)} == {best}, configuration
+        assert rates[0] < best < rates[-1], configuration
+
+
+def test_a_small_sweep_has_something_of_every_configuration():
+    small = comparison.runs(small=True)
+    assert len(small) == 2 * len(comparison.CONFIGURATIONS)
+    assert {run["updates"] for run in small} == {10}
+
+
+def test_the_table_names_every_configuration():
+    lines = list(comparison.table(studies.rows("comparison")))
+    assert len(lines) == len(comparison.CONFIGURATIONS)
+    assert all("±" in line for line in lines)

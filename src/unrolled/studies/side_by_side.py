@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from torch.func import functional_call, stack_module_state, vmap
 
-from unrolled import checks
-from unrolled.training import SEEDS, seed_everything
+from unrolled import checks, training
+from unrolled.training import seed_everything
 
 
 class SideBySide(nn.Module):
@@ -19,15 +19,15 @@ class SideBySide(nn.Module):
     Args:
         build: makes one model; called once a seed, after seeding. Its operations must be ones that `torch.func.vmap`
             can map: those of `unrolled.torch` are, the library's recurrent layers are not.
-        seeds: one copy each.
+        seeds: one copy each; `unrolled.training.SEEDS` if left out.
 
     Called with tensors, or tuples of them, that have the seeds in front, it returns what the model returns, likewise.
     """
 
-    def __init__(self, build, seeds=SEEDS):
+    def __init__(self, build, seeds=None):
         super().__init__()
         models = []
-        for seed in seeds:
+        for seed in training.SEEDS if seeds is None else seeds:
             seed_everything(seed)
             models.append(build())
         weights, _ = stack_module_state(models)

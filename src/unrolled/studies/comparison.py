@@ -1,4 +1,4 @@
-"""One cell, one task, one seed: the run that every comparison of cells is made of.
+"""RNN, GRU, LSTM and relatives on text and on the sea: one cell, one task, one seed at a time.
 
 Whatever is compared gets the same data, the same optimiser and the same number of updates. Only the cell, its width and
 its learning rate differ, and the learning rate is picked on a seed that is used for nothing else. The order of the data
@@ -7,10 +7,8 @@ seed are not a pair, and their scores are to be compared as those of independent
 """
 
 import bisect
-import json
 import math
 import warnings
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -25,11 +23,11 @@ from unrolled import checks
 from unrolled.data import load_elnino, load_source_code
 from unrolled.data.source_code import ALPHABET, encode
 from unrolled.instruments.gradients import detach
-from unrolled.training import SEEDS, fit, seed_everything, six_digits
+from unrolled.studies import once
+from unrolled.training import SEEDS, fit, interval, seed_everything, six_digits
 
 LEAD = 3                                                    # months ahead
 OPEN = 40.0                                                 # a pre-activation whose sigmoid is 1 in float32
-RECORD = Path(__file__).parent / "data/comparison.json"
 TUNING_SEED = 100                                           # used for nothing else
 EVALUATIONS = 10                                            # a run looks at the validation part this often
 
@@ -218,20 +216,12 @@ def difference(one, other, per_cent=False):
     return float(unit * (between.low + between.high) / 2), float(unit * (between.high - between.low) / 2), word
 
 
-def recorded():
-    """The record of all runs.
-
-    Returns:
-        A dict: `commit`, `date`, `device`, `versions`; `rows`, one dict of `run` each.
-    """
-    return json.loads(RECORD.read_text(encoding="utf-8"))
-
 
 def tuned(rows, task, cell, hidden_size, characters=None):
     """One configuration's runs on the seed for tuning, by learning rate in rising order.
 
     Args:
-        rows: of `recorded`.
+        rows: of the record.
         task, cell, hidden_size, characters: the configuration.
 
     Returns:
@@ -320,3 +310,56 @@ def _elnino(cell, hidden_size, _, months=36, batch=32, warm_up=12):
 
 
 TASKS = {"text": _text, "elnino": _elnino}
+
+
+# The runs, and the table
+
+UPDATES = {"text": 600, "elnino": 300}
+SEA_RATES = 0.00125, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08
+CONFIGURATIONS = [                              # task, cell, hidden_size, characters; rates tried; the best of them
+    ("elnino", "RNN", 16, None, SEA_RATES, 0.005),
+    ("elnino", "GRU", 16, None, SEA_RATES, 0.04),
+    ("elnino", "LSTM", 16, None, SEA_RATES, 0.02),
+    ("elnino", "RNN", 34, None, SEA_RATES, 0.01),
+    ("elnino", "GRU", 19, None, SEA_RATES, 0.005),
+    ("text", "RNN", 96, None, (0.005, 0.01, 0.02, 0.04), 0.02),
+    ("text", "GRU", 96, None, (0.005, 0.01, 0.02, 0.04), 0.02),
+    ("text", "LSTM", 96, None, (0.005, 0.01, 0.02, 0.04), 0.02),
+    ("text", "RNN", 207, None, (0.005, 0.01, 0.02), 0.01),
+    ("text", "GRU", 113, None, (0.005, 0.01, 0.02), 0.01),
+    ("text", "GRU, one W", 96, None, (0.005, 0.01, 0.02, 0.04), 0.02),
+    ("text", "GRU, no reset", 96, None, (0.005, 0.01, 0.02), 0.01),
+    ("text", "minGRU", 96, None, (0.005, 0.01, 0.02, 0.04, 0.08), 0.04),
+    ("text", "minGRU", 567, None, (0.005, 0.01, 0.02, 0.04), 0.02),
+    ("text", "GRU, reset before", 96, None, (0.005, 0.01, 0.02, 0.04), 0.02),
+    ("text", "RNN", 96, 20_000, (0.00125, 0.0025, 0.005, 0.01, 0.02), 0.0025),
+    ("text", "GRU", 96, 20_000, (0.00125, 0.0025, 0.005, 0.01, 0.02), 0.0025),
+    ("text", "LSTM", 96, 20_000, (0.0025, 0.005, 0.01, 0.02), 0.005),
+    ("text", "GRU", 96, 200_000, (0.005, 0.01, 0.02, 0.04), 0.02),
+    ("text", "LSTM", 96, 200_000, (0.005, 0.01, 0.02, 0.04, 0.08), 0.04),
+]
+
+
+def _runs(small):
+    """Every configuration: its rates on the seed for tuning, then the best of them on the seeds that are scored."""
+    runs = []
+    for task, cell, hidden_size, characters, rates, best in CONFIGURATIONS:
+        updates = 10 if small else UPDATES[task]
+        pairs = [(rate, TUNING_SEED) for rate in rates] + [(best, seed) for seed in SEEDS]
+        for rate, seed in pairs[:2] if small else pairs:
+            runs.append({"task": task, "cell": cell, "hidden_size": hidden_size, "characters": characters,
+                         "learning_rate": rate, "seed": seed, "updates": updates})
+    return runs
+
+
+runs = once(_runs)
+
+
+def table(rows):
+    """Lines: for each configuration the weights of its layer, the rate picked and the score on the test part."""
+    for task, cell, hidden_size, characters, *_ in CONFIGURATIONS:
+        found = chosen(rows, task, cell, hidden_size, characters)
+        score = "{:.2f} ± {:.2f}".format(*interval([row["test"] for row in found])) if len(found) > 1 else "not run"
+        text = "all" if characters is None else f"{characters:,}"
+        weights = found[0]["parameters"] if found else 0
+        yield f"{task:7} {cell:18} {hidden_size:4} units {weights:7,} weights   {text:>7} characters   {score}"

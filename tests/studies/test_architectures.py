@@ -1,7 +1,7 @@
 """The run behind the comparison of architectures: equal shares of everything, and what a record must hold."""
 
 import math
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 import numpy as np
 import pytest
@@ -9,8 +9,9 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 import unrolled.torch
-from unrolled import architectures
-from unrolled.comparison import TUNING_SEED
+from unrolled import studies
+from unrolled.studies import architectures
+from unrolled.studies.comparison import TUNING_SEED
 from unrolled.training import SEEDS, seed_everything
 
 RUN = {"task": "elnino", "model": "GRU", "width": 4, "learning_rate": 0.01, "seed": 0, "updates": 10}
@@ -19,7 +20,7 @@ REACH = {"TCN": 125, "TCN, short": 29}          # steps that an answer depends o
 
 @pytest.fixture(scope="module")
 def record():
-    return architectures.recorded()["rows"]
+    return studies.rows("architectures")
 
 
 @pytest.mark.parametrize("model", architectures.MODELS)
@@ -211,3 +212,66 @@ def test_the_record_is_what_a_run_gives(record):
     assert again.keys() == row.keys()
     assert math.isclose(again["loss"][0], row["loss"][0], rel_tol=1e-3)
     assert math.isclose(again["test"]["36"], row["test"]["36"], rel_tol=0.1)
+
+
+# The runs, and the record
+
+
+def pretended(best):
+    """All rows of the experiment, round by round, if the best rate of the k-th configuration were the k-th of these."""
+    best, rows = dict(zip(architectures.CONFIGURATIONS, best)), []
+    while more := architectures.runs(rows=rows):
+        for run in more:
+            [configuration] = architectures.configurations([run])
+            distance = abs(math.log2(run["learning_rate"] / best[configuration]))
+            rows.append(run | {"validation": [distance], "test": {"96": run["seed"]}, "parameters": 1, "flops": 2})
+    return rows
+
+
+def test_the_search_finds_the_best_rate_from_either_side_and_then_runs_the_seeds():
+    best = [0.01 * 2 ** (k % 9 - 4) for k in range(len(architectures.CONFIGURATIONS))]
+    rows = pretended(best)
+    assert architectures.configurations(rows) == architectures.CONFIGURATIONS
+    for configuration, rate in zip(architectures.CONFIGURATIONS, best):
+        found, tried = architectures.chosen(rows, *configuration), list(architectures.tuned(rows, *configuration))
+        assert [(row["seed"], row["learning_rate"]) for row in found] == [(seed, rate) for seed in SEEDS]
+        assert tried[0] < rate < tried[-1]
+    assert len({str(row) for row in rows}) == len(rows), "and nothing twice"
+
+
+def test_one_task_is_finished_before_the_next_begins():
+    def tasks(of):
+        return [key for key, _ in groupby((task, characters) for task, _, _, characters in of)]
+
+    rows = pretended([0.02] * len(architectures.CONFIGURATIONS))
+    assert tasks(architectures.configurations([row])[0] for row in rows) == tasks(architectures.CONFIGURATIONS)
+
+
+def test_every_model_is_asked_every_task_with_as_many_weights_and_one_with_as_much_arithmetic():
+    assert {task for task, *_ in architectures.CONFIGURATIONS} == architectures.TASKS.keys()
+    assert {model for _, model, *_ in architectures.CONFIGURATIONS} == architectures.MODELS.keys()
+    widths = {width for *which, width, _ in architectures.CONFIGURATIONS if which == ["text", "Transformer"]}
+    assert len(widths) == 2
+    assert len(set(architectures.CONFIGURATIONS)) == len(architectures.CONFIGURATIONS)
+
+
+def test_a_small_sweep_has_something_of_every_configuration():
+    small = architectures.runs(small=True)
+    assert architectures.configurations(small) == architectures.CONFIGURATIONS
+    assert {run["updates"] for run in small} == {10}
+    assert not architectures.runs(small=True, rows=small)
+
+
+def test_the_table_says_of_every_configuration_how_it_did_or_that_it_is_being_tuned():
+    rows = pretended([0.02] * len(architectures.CONFIGURATIONS))
+    lines = list(architectures.table(rows))
+    assert len(lines) == len(architectures.CONFIGURATIONS)
+    assert all("96: 2.000 ± 1.963" in line for line in lines)           # of the scores 0 ... 4
+    assert "being tuned" in next(architectures.table(rows[:3]))
+
+
+def test_the_record_lacks_nothing_that_the_experiment_would_run():
+    rows = studies.rows("architectures")
+    assert architectures.configurations(rows) == architectures.CONFIGURATIONS
+    assert architectures.runs(rows=rows) == []
+    assert {row["updates"] for row in rows if row["task"] == "text"} == {architectures.UPDATES["text"]}

@@ -1,19 +1,20 @@
 """One vector or many: what an encoder-decoder can hand on, measured with and without attention.
 
     run("reverse", "dot", hidden_size=64, learning_rate=0.01, seed=0, updates=600)     seconds
-    recorded()                                    what `python -m experiments bottleneck --record` found
 
 Three tasks. "reverse" and "copy" are `tasks.reversal` on 2 to 12 symbols, scored at lengths up to 24. "dates" writes
 the dates of `load_dates` as ISO 8601. All models are `EncoderDecoder`s trained by Adam under teacher forcing, with as
 many updates each; what they are scored on they decode greedily. The true alignment of every task is known, so weights
 of attention can be compared with it. A run depends on its arguments alone; from machine to machine the last digits of a
 sum differ, and `agree` says what still has to hold.
+
+Each configuration is tuned first, on a seed of its own, over rates that rise by factors of two until the best of them
+has a worse one on either side. Then it runs on the seeds that are scored, at that rate. Two of those without attention
+run again with five times the updates: whether what they lack is room or learning.
 """
 
-import json
 import math
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -23,8 +24,9 @@ from unrolled import checks
 from unrolled.data import load_dates
 from unrolled.data.dates import ISO
 from unrolled.data.tasks import reversal
+from unrolled.studies import once
 from unrolled.torch.seq2seq import EncoderDecoder
-from unrolled.training import SEEDS, fit, seed_everything, six_digits
+from unrolled.training import SEEDS, fit, interval, seed_everything, six_digits
 
 BATCH = 32
 SYMBOLS = 8                     # of "reverse" and "copy": 3 bits each
@@ -35,7 +37,6 @@ TENTHS = 10
 START = 20                      # the update whose loss tells whether two runs began alike
 TUNING_SEED = 100               # used for nothing else
 ATTENTION = None, "additive", "dot", "general", "concat"
-RECORD = Path(__file__).parent / "data/bottleneck.json"
 
 
 def train(task, attention, hidden_size, learning_rate, seed, updates):
@@ -198,20 +199,12 @@ def dates():
     return data, {name: _tensors(data.encode(part)) for name, part in data.parts.items()}
 
 
-def recorded():
-    """The record of all runs.
-
-    Returns:
-        A dict: `commit`, `date`, `device`, `versions`; `rows`, one dict of `run` each.
-    """
-    return json.loads(RECORD.read_text(encoding="utf-8"))
-
 
 def tuned(rows, task, attention, hidden_size):
     """One configuration's runs on the seed for tuning, by learning rate in rising order.
 
     Args:
-        rows: of `recorded`.
+        rows: of the record.
         task, attention, hidden_size: the configuration.
 
     Returns:
@@ -301,3 +294,64 @@ def _dates(attention, hidden_size, seed, updates):
 
 
 TASKS = {"reverse": _reversal(True), "copy": _reversal(False), "dates": _dates}
+
+
+# The runs, and the table
+
+UPDATES = 600
+CONFIGURATIONS = [                              # task, attention, hidden_size; rates tried; the best of them
+    ("dates", None, 64, (0.005, 0.01, 0.02), 0.01),
+    ("dates", "additive", 64, (0.005, 0.01, 0.02, 0.04), 0.02),
+    ("dates", "dot", 64, (0.005, 0.01, 0.02), 0.01),
+    ("reverse", None, 32, (0.01, 0.02, 0.04), 0.02),
+    ("reverse", None, 64, (0.005, 0.01, 0.02, 0.04), 0.01),
+    ("reverse", None, 128, (0.005, 0.01, 0.02), 0.01),
+    ("reverse", "additive", 64, (0.005, 0.01, 0.02), 0.01),
+    ("reverse", "dot", 64, (0.005, 0.01, 0.02), 0.01),
+    ("reverse", "general", 64, (0.0025, 0.005, 0.01, 0.02), 0.005),
+    ("copy", "dot", 64, (0.005, 0.01, 0.02), 0.01),
+]
+LONGER = [("reverse", None, 64), ("dates", None, 64)]       # at the rate that is best for UPDATES, not tuned again
+LONGER_UPDATES = 5 * UPDATES
+
+
+def _runs(small):
+    """Every configuration: its rates on the seed for tuning, then the best of them on the seeds that are scored."""
+    runs, rate_of = [], {}
+    for task, attention, hidden_size, rates, best in CONFIGURATIONS:
+        rate_of[task, attention, hidden_size] = best
+        pairs = [(rate, TUNING_SEED) for rate in rates] + [(best, seed) for seed in SEEDS]
+        for rate, seed in pairs[:2] if small else pairs:
+            runs.append({"task": task, "attention": attention, "hidden_size": hidden_size, "learning_rate": rate,
+                         "seed": seed, "updates": 10 if small else UPDATES})
+    for task, attention, hidden_size in LONGER:
+        for seed in SEEDS[:1] if small else SEEDS:
+            runs.append({"task": task, "attention": attention, "hidden_size": hidden_size,
+                         "learning_rate": rate_of[task, attention, hidden_size], "seed": seed,
+                         "updates": 50 if small else LONGER_UPDATES})
+    return runs
+
+
+runs = once(_runs)
+
+
+def table(rows):
+    """Lines: for each configuration its weights, its rate, and the sequences that are right from beginning to end."""
+    kinds = [(*configuration[:3], None) for configuration in CONFIGURATIONS]
+    kinds += [(*configuration, LONGER_UPDATES) for configuration in LONGER]
+    for task, attention, hidden_size, updates in kinds:
+        found = chosen(rows, task, attention, hidden_size, updates)
+        if len(found) < 2:
+            score = "not run"
+        elif task == "dates":
+            score = _shares({part: [row["exact"][part] for row in found] for part in ("days", "formats")})
+        else:
+            wanted = [(n, LENGTHS.index(n)) for n in (TRAINED[1] - 4, TRAINED[1], TRAINED[1] + 4)]
+            score = _shares({f"length {n}": [row["exact"][at] for row in found] for n, at in wanted})
+        weights, rate = (found[0]["parameters"], found[0]["learning_rate"]) if found else (0, 0)
+        yield (f"{task:8} {attention or 'none':9} {hidden_size:4} units {weights:7,} weights, rate {rate:5}, "
+               f"{updates or UPDATES:5,} updates   {score}")
+
+
+def _shares(values):
+    return "   ".join("{} {:.2f} ± {:.2f}".format(name, *interval(shares)) for name, shares in values.items())

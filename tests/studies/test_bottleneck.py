@@ -5,8 +5,9 @@ import math
 import pytest
 import torch
 
-from unrolled import bottleneck
-from unrolled.bottleneck import LENGTHS, SYMBOLS, TUNING_SEED
+from unrolled import studies
+from unrolled.studies import bottleneck
+from unrolled.studies.bottleneck import LENGTHS, SYMBOLS, TUNING_SEED
 from unrolled.training import SEEDS, seed_everything
 
 RUN = {"task": "reverse", "attention": "dot", "hidden_size": 6, "learning_rate": 0.01, "seed": 0, "updates": 10}
@@ -126,10 +127,43 @@ def test_a_configuration_that_was_not_run_is_named(refuses):
 
 
 def test_a_recorded_run_done_again_begins_as_the_record_says():
-    row = next(row for row in bottleneck.recorded()["rows"] if row["attention"] == "dot" and row["task"] == "reverse")
+    row = next(row for row in studies.rows("bottleneck") if row["attention"] == "dot" and row["task"] == "reverse")
     names = "task", "attention", "hidden_size", "learning_rate", "seed", "updates"
     again = bottleneck.run(**{name: row[name] for name in names})
     assert bottleneck.agree(again, row)
     assert math.isclose(again["validation"], row["validation"], rel_tol=0.5, abs_tol=0.01)
     assert not bottleneck.agree(again | {"start_loss": 1.01 * row["start_loss"]}, row)
     assert not bottleneck.agree(again | {"seed": row["seed"] + 1}, row)
+
+
+# The runs, and the record
+
+
+def arguments(rows):
+    names = "task", "attention", "hidden_size", "learning_rate", "seed", "updates"
+    return [tuple(row[name] for name in names) for row in rows]
+
+
+def test_every_run_of_the_experiment_is_on_record_and_no_other():
+    assert arguments(studies.rows("bottleneck")) == arguments(bottleneck.runs())
+
+
+def test_the_rates_are_those_that_tuning_found_best_and_never_at_the_edge():
+    rows = studies.rows("bottleneck")
+    for *configuration, rates, best in bottleneck.CONFIGURATIONS:
+        assert tuple(bottleneck.tuned(rows, *configuration)) == rates, configuration
+        assert {row["learning_rate"] for row in bottleneck.chosen(rows, *configuration)} == {best}, configuration
+        assert [row["seed"] for row in bottleneck.chosen(rows, *configuration)] == list(SEEDS), configuration
+        assert rates[0] < best < rates[-1], configuration
+
+
+def test_a_small_sweep_has_something_of_every_configuration():
+    small = bottleneck.runs(small=True)
+    assert len(small) == 2 * len(bottleneck.CONFIGURATIONS) + len(bottleneck.LONGER)
+    assert {run["updates"] for run in small} == {10, 50}
+
+
+def test_the_table_names_every_configuration():
+    lines = list(bottleneck.table(studies.rows("bottleneck")))
+    assert len(lines) == len(bottleneck.CONFIGURATIONS) + len(bottleneck.LONGER)
+    assert all("±" in line for line in lines)
