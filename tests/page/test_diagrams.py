@@ -5,7 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from unrolled.page import diagrams
+from unrolled.page.diagrams.attention import encoder_decoder
+from unrolled.page.diagrams.bptt import backward_graph, tally
+from unrolled.page.diagrams.gru import gru_cell
+from unrolled.page.diagrams.lstm import lstm_cell
+from unrolled.page.diagrams.rnn import task_shapes, unrolled_graph
+from unrolled.page.diagrams.transformers import decision, paths
 from unrolled.page.plots import GATES
 from unrolled.studies import page_values
 
@@ -13,20 +18,20 @@ SVG = "{http://www.w3.org/2000/svg}"
 QUESTIONS = [("a stream?", ("yes", "streaming"), "an LSTM", ("no", "at-once")),
              ("a known reach,\nand short?", ("yes", "field"), "a TCN", ("no", "reach"))]
 DRAWINGS = {
-    "unrolled": lambda: diagrams.unrolled_graph(3),
-    "unrolled, 5 steps": lambda: diagrams.unrolled_graph(5),
-    "backward": lambda: diagrams.backward_graph(4),
-    "task shapes": diagrams.task_shapes,
-    "tally": lambda: diagrams.tally("solved", [("one", (3, 20)), ("other", (20, 20))]),
-    "encoder and decoder": diagrams.encoder_decoder,
-    "encoder and decoder with attention": lambda: diagrams.encoder_decoder(attention=True),
-    "LSTM": diagrams.lstm_cell,
-    "LSTM of 1997": lambda: diagrams.lstm_cell(forget_gate=False),
-    "LSTM with peepholes": lambda: diagrams.lstm_cell(peephole=True),
-    "GRU": diagrams.gru_cell,
-    "GRU, reset before": lambda: diagrams.gru_cell(reset_after=False),
-    "paths": diagrams.paths,
-    "decision": lambda: diagrams.decision(QUESTIONS, "a Transformer"),
+    "unrolled": lambda: unrolled_graph(3),
+    "unrolled, 5 steps": lambda: unrolled_graph(5),
+    "backward": lambda: backward_graph(4),
+    "task shapes": task_shapes,
+    "tally": lambda: tally("solved", [("one", (3, 20)), ("other", (20, 20))]),
+    "encoder and decoder": encoder_decoder,
+    "encoder and decoder with attention": lambda: encoder_decoder(attention=True),
+    "LSTM": lstm_cell,
+    "LSTM of 1997": lambda: lstm_cell(forget_gate=False),
+    "LSTM with peepholes": lambda: lstm_cell(peephole=True),
+    "GRU": gru_cell,
+    "GRU, reset before": lambda: gru_cell(reset_after=False),
+    "paths": paths,
+    "decision": lambda: decision(QUESTIONS, "a Transformer"),
 }
 
 
@@ -49,7 +54,7 @@ def test_a_drawing_has_a_title_and_stays_inside_its_frame(draw):
 
 @pytest.mark.parametrize("steps", [1, 3, 6])
 def test_the_unrolled_graph_draws_each_step_and_the_folded_cell(steps):
-    labels = ["".join(node.itertext()) for node in parse(diagrams.unrolled_graph(steps)).iter(f"{SVG}text")]
+    labels = ["".join(node.itertext()) for node in parse(unrolled_graph(steps)).iter(f"{SVG}text")]
     for t in ["t", *range(1, steps + 1)]:
         assert all(labels.count(f"{letter}{t}") == 1 for letter in "xhy")
     assert labels.count("U") == labels.count("V") == labels.count("W") == steps + 1
@@ -57,7 +62,7 @@ def test_the_unrolled_graph_draws_each_step_and_the_folded_cell(steps):
 
 @pytest.mark.parametrize("attention", [False, True])
 def test_only_attention_reads_every_state_of_the_encoder(attention):
-    svg = parse(diagrams.encoder_decoder(attention))
+    svg = parse(encoder_decoder(attention))
     labels = ["".join(node.itertext()) for node in svg.iter(f"{SVG}text")]
     for letter, steps in {"x": 4, "h": 4, "s": 3}.items():
         assert all(labels.count(f"{letter}{k}") == 1 for k in range(1, steps + 1))
@@ -70,7 +75,7 @@ def widths(svg):
 
 @pytest.mark.parametrize("forget_gate", [True, False])
 def test_the_path_of_an_lstm_cell_is_the_thickest_line_and_meets_what_the_equation_says(forget_gate):
-    svg = parse(diagrams.lstm_cell(forget_gate=forget_gate))
+    svg = parse(lstm_cell(forget_gate=forget_gate))
     labels = ["".join(node.itertext()) for node in svg.iter(f"{SVG}text")]
     height = {"".join(node.itertext()): float(node.get("y")) for node in svg.iter(f"{SVG}text")}["ct"] - 5
     thickest = [node for node in svg.iter(f"{SVG}path") if float(node.get("stroke-width")) == max(widths(svg))]
@@ -84,32 +89,32 @@ def test_the_path_of_an_lstm_cell_is_the_thickest_line_and_meets_what_the_equati
 
 @pytest.mark.parametrize(("peephole", "lines"), [(True, 3), (False, 0)])
 def test_peepholes_are_one_dashed_line_a_gate(peephole, lines):
-    paths = parse(diagrams.lstm_cell(peephole=peephole)).iter(f"{SVG}path")
+    paths = parse(lstm_cell(peephole=peephole)).iter(f"{SVG}path")
     assert sum(node.get("stroke-dasharray") is not None for node in paths) == lines
 
 
 @pytest.mark.parametrize("reset_after", [True, False])
 def test_the_resets_of_a_gru_differ_in_the_order_of_matrix_and_gate(reset_after):
-    svg = parse(diagrams.gru_cell(reset_after))
+    svg = parse(gru_cell(reset_after))
     labels = {"".join(node.itertext()): float(node.get("x")) for node in svg.iter(f"{SVG}text")}
     gate = min(float(node.get("cx")) for node in svg.iter(f"{SVG}circle") if node.get("stroke") == GATES["reset"])
     assert (labels["U"] < gate) == reset_after
 
 
 def test_the_state_of_a_gru_has_the_thickest_line():
-    widths = [float(node.get("stroke-width")) for node in parse(diagrams.gru_cell()).iter(f"{SVG}path")]
+    widths = [float(node.get("stroke-width")) for node in parse(gru_cell()).iter(f"{SVG}path")]
     assert widths.count(max(widths)) == 3                       # to the gate, to the sum, to h_t
 
 
 def test_the_front_page_shows_the_drawing_that_the_code_draws():
     saved = Path(__file__).parents[2] / "book/_static/unrolled-graph.svg"
-    assert saved.read_text(encoding="utf-8").strip() == diagrams.unrolled_graph().data
+    assert saved.read_text(encoding="utf-8").strip() == unrolled_graph().data
 
 
 def test_the_front_page_shows_what_the_record_counts():
     late, default, orthogonal = (
         tuple(map(sum, zip(*part))) for part in zip(*(effects[1:] for effects in page_values("bptt-step-5-to-100"))))
-    drawn = diagrams.tally("Who names a bit that came 95 steps ago?", [
+    drawn = tally("Who names a bit that came 95 steps ago?", [
         ("PyTorch's weights, 100 updates", default), ("PyTorch's weights, 800 updates", late),
         ("orthogonal weights, 100 updates", orthogonal)])
     saved = Path(__file__).parents[2] / "book/_static/clue.svg"
@@ -118,7 +123,7 @@ def test_the_front_page_shows_what_the_record_counts():
 
 @pytest.mark.parametrize("steps", [4, 8, 16])
 def test_the_marked_path_takes_a_map_a_step_one_a_doubling_or_one(steps):
-    svg = parse(diagrams.paths(steps))
+    svg = parse(paths(steps))
     arrows = list(svg.iter(f"{SVG}polygon"))
     assert len(arrows) == (steps + 1) + (steps.bit_length() - 1) + 1      # a recurrence's way in and way out, too
     labels = ["".join(node.itertext()) for node in svg.iter(f"{SVG}text")]
@@ -127,13 +132,13 @@ def test_the_marked_path_takes_a_map_a_step_one_a_doubling_or_one(steps):
 
 
 def test_every_edge_of_a_flow_chart_is_a_link_and_every_arrow_has_one():
-    svg = parse(diagrams.decision(QUESTIONS, "a Transformer"))
+    svg = parse(decision(QUESTIONS, "a Transformer"))
     links = [(node.get("href"), "".join(node.itertext())) for node in svg.iter(f"{SVG}a")]
     assert links == [("#streaming", "yes"), ("#at-once", "no"), ("#field", "yes"), ("#reach", "no")]
     assert len(list(svg.iter(f"{SVG}polygon"))) == len(links)
 
 
 def test_a_flow_chart_is_legible_on_a_phone():
-    svg = parse(diagrams.decision(QUESTIONS, "a Transformer"))
+    svg = parse(decision(QUESTIONS, "a Transformer"))
     assert float(svg.get("width")) <= 343                   # 375 pixels less the page's margins: no need to shrink it
     assert min(float(node.get("font-size")) for node in svg.iter(f"{SVG}text")) >= 12
