@@ -114,7 +114,7 @@ class Course:
         Raises:
             Refused: it is not the one that was released, since the family has changed.
         """
-        from coursework import variants
+        from coursework.family import variants
 
         drawn = variants.draw(assignment, self.secret)
         released = self.released().get(assignment.name)

@@ -13,8 +13,8 @@ from nbgrader.api import Gradebook, MissingEntry
 from sqlalchemy.exc import SAWarning
 from tqdm import tqdm
 
-from coursework import notebook
 from coursework.course import Refused, plain, write
+from coursework.family import notebook
 
 WRITTEN = "written"                      # the cell of the answer that a person marks
 COUNTS = "graded", "timed out"           # the statuses whose points are points; of the others a person decides

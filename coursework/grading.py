@@ -24,8 +24,9 @@ import numpy as np
 from tools.cluster import client_of
 from tqdm import tqdm
 
-from coursework import notebook, reference, sandbox
-from coursework.assignment import Lost
+from coursework import sandbox
+from coursework.family import notebook, reference
+from coursework.family.assignment import Lost
 
 PACKAGES = "numpy", "torch"
 CRASHED = "crashed: grader"
@@ -126,8 +127,8 @@ def grade(assignment, variant, data, seed, student="", limits=None):
             result.rows.append(line)
         result.notes = [*submission.notes, *functions.notes]
     if (lines := reference.borrowed(submission.code)) >= BORROWED:
-        result.notes.append(f"{lines} lines are those of the course's own differentiator, coursework/tape.py: the "
-                            "gradients were not derived by hand, and a person decides what they are worth")
+        result.notes.append(f"{lines} lines are those of the course's own differentiator, coursework/family/tape.py: "
+                            "the gradients were not derived by hand, and a person decides what they are worth")
     if result.status == CRASHED:
         result.rows = []
     result.seconds = round(time.monotonic() - began, 4)

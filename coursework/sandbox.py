@@ -20,8 +20,8 @@ import zipfile
 import numpy as np
 
 from coursework import bubblewrap, worker
-from coursework.assignment import Lost, explain, where
 from coursework.bubblewrap import SandboxMissing
+from coursework.family.assignment import Lost, explain, where
 
 START = 30.0                          # seconds for Python and NumPy to start on the busiest machine
 STRIKES = 2                           # times that a function, or a cell, may stop the process before it is left out

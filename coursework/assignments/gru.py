@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from coursework import checks, reference, statement
-from coursework.assignment import Assignment
+from coursework.family import checks, reference, statement
+from coursework.family.assignment import Assignment
 
 AXES = {
     "reset": ("before", "after"),

@@ -39,7 +39,7 @@ class Student:
 
 def kinds(assignment, variant):
     """Every kind of submission: how often of 200, its code (or bytes), the status it must end in, what it must earn."""
-    from coursework import variants
+    from coursework.family import variants
 
     reference = assignment.reference(variant)
     _, neighbour = next(variants.neighbours(assignment.axes, variant))

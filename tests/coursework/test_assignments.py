@@ -11,8 +11,8 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
-from coursework import tape, variants
-from coursework.assignment import Direct, Lost
+from coursework.family import tape, variants
+from coursework.family.assignment import Direct, Lost
 
 HERE = Path(__file__).parent
 PRACTICE = HERE.parents[1] / "coursework/practice"

@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from coursework import grading, notebook, sandbox, tape
-from coursework.assignment import Lost, Row
+from coursework import grading, sandbox
+from coursework.family import notebook, tape
+from coursework.family.assignment import Lost, Row
 from distributed import LocalCluster
 
 ROOT = Path(__file__).resolve().parents[2]

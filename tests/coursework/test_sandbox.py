@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from coursework import bubblewrap, sandbox, worker
-from coursework.assignment import Direct, Lost
+from coursework.family.assignment import Direct, Lost
 
 ROOT = Path(__file__).resolve().parents[2]
 FORKS = """

@@ -1,7 +1,7 @@
 """The smallest assignment that has everything: y_t = tanh(w * y_{t-1} + x_t), forward, backward, a property."""
 
 import numpy as np
-from coursework.assignment import Assignment, Lost, Row
+from coursework.family.assignment import Assignment, Lost, Row
 
 SOLUTION = '''
 import numpy as np

@@ -225,8 +225,9 @@ BODIES = {
         import importlib, pathlib, sys
         sys.path += [str(path.parent) for path in pathlib.Path("/").glob("*/*/__init__.py")]
         sys.path += ["REPOSITORY", "REPOSITORY/src", "FOLDER", ".."]
-        for name in ("coursework", "coursework.assignments", "coursework.tape", "unrolled", "unrolled.numpy",
-                     "unrolled.torch", "torch", "scipy", "sklearn", "pip", "nbgrader", "tests.coursework.tiny"):
+        for name in ("coursework", "coursework.assignments", "coursework.family.tape", "unrolled",
+                     "unrolled.numpy", "unrolled.torch", "torch", "scipy", "sklearn", "pip", "nbgrader",
+                     "tests.coursework.tiny"):
             try:
                 importlib.import_module(name)
             except ImportError:

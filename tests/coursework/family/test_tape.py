@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from coursework import reference, tape
+from coursework.family import reference, tape
 
 CASES = {
     "arithmetic": lambda xp, a, b: 2 * a - b / (1 + a**2) + 1 / (3 - b) - (-a) * b + (1 - a) / 2,

@@ -5,7 +5,7 @@ import dataclasses
 import hmac
 
 import pytest
-from coursework import variants
+from coursework.family import variants
 
 
 @dataclasses.dataclass

@@ -7,7 +7,7 @@ import collections
 import hashlib
 import inspect
 
-from coursework import tape
+from coursework.family import tape
 
 KEPT = 2048                          # answers remembered: a whole class is graded with the same inputs
 _answers = collections.OrderedDict()

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from coursework import checks
-from coursework.assignment import Lost
+from coursework.family import checks
+from coursework.family.assignment import Lost
 
 WANT = np.random.default_rng(0).standard_normal((5, 3, 4))
 

@@ -3,7 +3,7 @@
 import numpy as np
 from nbformat import v4
 
-from coursework import reference
+from coursework.family import reference
 
 INTRODUCTION = """# {title}
 

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from coursework import notebook
+from coursework.family import notebook
 
 
 def entry(kind="code", source="x = 1", **metadata):

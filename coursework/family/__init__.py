@@ -1,0 +1,1 @@
+"""What an assignment is: its variants, its statement, its equations, its rows, and how a notebook is read."""
