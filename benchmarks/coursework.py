@@ -19,7 +19,7 @@ import sys
 import time
 from pathlib import Path
 
-from coursework import grading
+from coursework.grader import grading
 from tools.origin import ROOT, origin
 
 from benchmarks import timing

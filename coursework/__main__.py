@@ -24,8 +24,8 @@ def main(arguments=None):
         The exit status: 0, or 1 where something was refused or broke off, with the reason on standard error.
     """
     options = parser().parse_args(arguments)
-    from coursework.grading import GradingError
-    from coursework.sandbox import SandboxMissing
+    from coursework.grader.grading import GradingError
+    from coursework.grader.sandbox import SandboxMissing
 
     try:
         if options.command is practice:
@@ -128,7 +128,8 @@ def take(course, options):
 
 
 def grade(course, options):
-    from coursework import gradebook, grading
+    from coursework import gradebook
+    from coursework.grader import grading
 
     assignment = load(options.name)
     with course.writing():

@@ -145,7 +145,7 @@ class Course:
 
     def results(self, name):
         """The results of the last grading, student -> `grading.Result`; empty before the first."""
-        from coursework.grading import Result
+        from coursework.grader.grading import Result
 
         path = self.path("results", f"{name}.json")
         entries = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Mapping
 
-from coursework import worker
+from coursework.grader import worker
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,7 +14,7 @@ if str(ROOT) not in sys.path:
 @pytest.fixture(scope="session")
 def sandboxed():
     """Skip where student code cannot be confined, by name and with the reason."""
-    from coursework import sandbox
+    from coursework.grader import sandbox
 
     try:
         sandbox.check()

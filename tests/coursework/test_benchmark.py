@@ -4,7 +4,7 @@ import json
 import types
 
 import pytest
-from coursework import grading
+from coursework.grader import grading
 
 
 @pytest.fixture

@@ -13,8 +13,9 @@ import time
 import nbformat
 import pytest
 from coursework import __main__ as commands
-from coursework import practice, release, sandbox
+from coursework import practice, release
 from coursework.course import NAMES, Course, load
+from coursework.grader import sandbox
 from tests.coursework import classroom
 from tests.coursework.test_gradebook import dump
 

@@ -10,7 +10,7 @@ import pytest
 from bs4 import BeautifulSoup
 from coursework import collect, gradebook
 from coursework.course import Refused, dumps, load, write
-from coursework.grading import Result
+from coursework.grader.grading import Result
 from nbconvert.exporters import HTMLExporter
 from nbgrader.api import Gradebook
 from tests.coursework import classroom

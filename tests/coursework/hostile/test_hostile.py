@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from coursework import grading, sandbox
+from coursework.grader import grading, sandbox
 from tests.coursework import tiny
 from tests.coursework.hostile.submissions import book, submissions
 

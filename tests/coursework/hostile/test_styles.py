@@ -1,7 +1,7 @@
 """A right answer earns every point, however it is written."""
 
 import pytest
-from coursework import grading
+from coursework.grader import grading
 from tests.coursework import tiny
 
 STYLES = {

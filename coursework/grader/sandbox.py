@@ -19,9 +19,9 @@ import zipfile
 
 import numpy as np
 
-from coursework import bubblewrap, worker
-from coursework.bubblewrap import SandboxMissing
 from coursework.family.assignment import Lost, explain, where
+from coursework.grader import bubblewrap, worker
+from coursework.grader.bubblewrap import SandboxMissing
 
 START = 30.0                          # seconds for Python and NumPy to start on the busiest machine
 STRIKES = 2                           # times that a function, or a cell, may stop the process before it is left out

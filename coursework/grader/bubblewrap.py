@@ -25,7 +25,7 @@ from pathlib import Path
 
 import numpy as np
 
-from coursework import worker
+from coursework.grader import worker
 
 MISSING = """\
 Student code runs only inside bubblewrap, and bubblewrap does not work here:

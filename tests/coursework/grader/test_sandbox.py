@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from coursework import bubblewrap, sandbox, worker
 from coursework.family.assignment import Direct, Lost
+from coursework.grader import bubblewrap, sandbox, worker
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 FORKS = """
 import os, time
 def bomb():
@@ -129,7 +129,7 @@ def test_an_ordinary_user_is_confined_too(sandboxed, tmp_path):
     if os.geteuid() != 0:
         pytest.skip("this is an ordinary user: all other tests try it")
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    script = (f"import sys; sys.path[:0] = [{str(ROOT)!r}]\nfrom coursework import sandbox\nsandbox.check()\n"
+    script = (f"import sys; sys.path[:0] = [{str(ROOT)!r}]\nfrom coursework.grader import sandbox\nsandbox.check()\n"
               f"with sandbox.Student([{FORKS!r}]) as student:\n    print(dict(student.call('bomb')))")
     packages = str(Path(np.__file__).parents[1])
     for python in (sys.executable, shutil.which(f"python{version}", path="/usr/local/bin:/usr/bin")):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from coursework import worker
+from coursework.grader import worker
 
 
 @pytest.mark.parametrize("source", [

@@ -4,6 +4,7 @@ import dataclasses
 import inspect
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,12 +14,12 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from coursework import grading, sandbox
 from coursework.family import notebook, tape
 from coursework.family.assignment import Lost, Row
+from coursework.grader import grading, sandbox
 from distributed import LocalCluster
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 pytestmark = pytest.mark.usefixtures("sandboxed")
 
 
@@ -157,6 +158,17 @@ def test_a_second_run_grades_only_what_is_new_or_torn(grade_all, everybody, tmp_
     assert len(journal.read_bytes().splitlines()) == len(lines) + 1 + len(everybody)
 
 
+@pytest.mark.parametrize("changed", ["family/reference.py", "assignments/gru.py", "grader/worker.py"])
+def test_whatever_of_our_code_has_changed_it_is_another_grader(monkeypatch, tmp_path, changed):
+    copy = tmp_path / "coursework"
+    shutil.copytree(ROOT / "coursework", copy, ignore=shutil.ignore_patterns("*.ipynb", "__pycache__"))
+    monkeypatch.setattr(grading, "__file__", str(copy / "grader/grading.py"))
+    assert grading.versions.__wrapped__() == grading.versions()
+    with (copy / changed).open("a") as file:
+        file.write("# another\n")
+    assert grading.versions.__wrapped__()["grader"] != grading.versions()["grader"]
+
+
 def test_a_damaged_journal_is_not_overwritten(grade_all, tmp_path):
     (tmp_path / "journal.jsonl").write_text("no json\n")
     with pytest.raises(grading.GradingError, match="move it away"):
@@ -184,7 +196,7 @@ def test_a_dask_cluster_and_this_machine_give_the_same_results(grade_all):
 SCRIPT = """
 import sys
 sys.path[:0] = [sys.argv[1]]
-from coursework import grading
+from coursework.grader import grading
 from tests.coursework import tiny
 from pathlib import Path
 if __name__ == "__main__":
