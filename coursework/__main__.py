@@ -14,7 +14,7 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from coursework.course import NAMES, Course, Refused, dumps, load, write
+from coursework.term.course import NAMES, Course, Refused, dumps, load, write
 
 
 def main(arguments=None):
@@ -91,8 +91,8 @@ def path(text):
 
 
 def release(course, options):
-    from coursework.release import SITE
-    from coursework.release import release as one
+    from coursework.term.release import SITE
+    from coursework.term.release import release as one
 
     assignments = [load(name) for name in options.names or NAMES]
     course.create()
@@ -114,7 +114,7 @@ def collect(course, options):
 
 def take(course, options):
     """Collect, and say what came."""
-    from coursework.collect import collect as one
+    from coursework.term.collect import collect as one
 
     manifest = one(course, options.name, options.submissions, options.roster)
     students = manifest["students"]
@@ -128,8 +128,8 @@ def take(course, options):
 
 
 def grade(course, options):
-    from coursework import gradebook
     from coursework.grader import grading
+    from coursework.term import gradebook
 
     assignment = load(options.name)
     with course.writing():
@@ -164,7 +164,7 @@ def report(results):
 
 
 def give_back(course, options):
-    from coursework import feedback
+    from coursework.term import feedback
 
     assignment, records = known(course, options)
     written = feedback.feedback(course, assignment, records)
@@ -173,7 +173,7 @@ def give_back(course, options):
 
 
 def export(course, options):
-    from coursework import export
+    from coursework.term import export
 
     assignment, records = known(course, options)
     paths = export.export(course, assignment, records, written=not options.without_written)
@@ -196,7 +196,7 @@ def known(course, options):
     Raises:
         Refused: nothing has been graded.
     """
-    from coursework import gradebook
+    from coursework.term import gradebook
 
     assignment = load(options.name)
     results = course.results(assignment.name)

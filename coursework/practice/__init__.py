@@ -11,8 +11,8 @@ import numpy as np
 from nbformat import v4
 from tools.notebook_form import METADATA
 
-from coursework.course import load
 from coursework.family.assignment import Direct, Lost
+from coursework.term.course import load
 
 FOLDER = Path(__file__).resolve().parent
 SEED = 20270101                          # any: practice has nothing to hide

@@ -111,7 +111,7 @@ def classroom(assignment, variant, size=200, seed=0):
 
 def enrolled(folder, assignment):
     """A course in which the assignment is in nbgrader's gradebook, made without grading anything."""
-    from coursework.course import Course
+    from coursework.term.course import Course
 
     shutil.copytree(_template(assignment.name).name, folder)
     return Course(TERM, folder)
@@ -120,8 +120,8 @@ def enrolled(folder, assignment):
 @functools.cache
 def _template(name):
     """Such a course, made once in a process: nbgrader takes seconds to make a gradebook."""
-    from coursework import release
-    from coursework.course import Course, load, write
+    from coursework.term import release
+    from coursework.term.course import Course, load, write
 
     folder, assignment = tempfile.TemporaryDirectory(), load(name)
     course = Course(TERM, folder.name)
@@ -182,7 +182,7 @@ def main():
     parser.add_argument("folder", type=Path)
     options = parser.parse_args()
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-    from coursework.course import Course, load
+    from coursework.term.course import Course, load
 
     assignment = load(options.name)
     students = classroom(assignment, Course(options.term, options.course).variant(assignment), options.size)

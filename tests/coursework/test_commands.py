@@ -13,11 +13,12 @@ import time
 import nbformat
 import pytest
 from coursework import __main__ as commands
-from coursework import practice, release
-from coursework.course import NAMES, Course, load
+from coursework import practice
 from coursework.grader import sandbox
+from coursework.term import release
+from coursework.term.course import NAMES, Course, load
 from tests.coursework import classroom
-from tests.coursework.test_gradebook import dump
+from tests.coursework.term.test_gradebook import dump
 
 ASSIGNMENT = load("gru")
 PRACTICE = sorted(path.stem for path in practice.FOLDER.glob("[a-z]*.py"))

@@ -5,8 +5,8 @@ import stat
 import zipfile
 
 import pytest
-from coursework import collect
-from coursework.course import Course, Refused
+from coursework.term import collect
+from coursework.term.course import Course, Refused
 from hypothesis import given
 from hypothesis import strategies as st
 

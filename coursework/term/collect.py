@@ -16,8 +16,8 @@ from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
-from coursework.course import NAMES, Refused, dumps, plain, write
 from coursework.family import notebook
+from coursework.term.course import NAMES, Refused, dumps, plain, write
 
 LARGEST = notebook.SIZE                  # bytes
 MEMBERS = 100_000                        # files in one hand-in of a whole class

@@ -6,8 +6,8 @@ import json
 
 import nbformat
 import pytest
-from coursework import release
-from coursework.course import Course, Refused, load, write
+from coursework.term import release
+from coursework.term.course import Course, Refused, load, write
 from tests.coursework import classroom
 
 ASSIGNMENT = load("gru")

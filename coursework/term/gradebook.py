@@ -13,8 +13,8 @@ from nbgrader.api import Gradebook, MissingEntry
 from sqlalchemy.exc import SAWarning
 from tqdm import tqdm
 
-from coursework.course import Refused, plain, write
 from coursework.family import notebook
+from coursework.term.course import Refused, plain, write
 
 WRITTEN = "written"                      # the cell of the answer that a person marks
 COUNTS = "graded", "timed out"           # the statuses whose points are points; of the others a person decides

@@ -6,7 +6,7 @@ Whatever a student wrote, or a sandbox said, is text here and nothing else.
 import html
 import re
 
-from coursework.course import plain, write
+from coursework.term.course import plain, write
 
 EXCHANGE = "timestamp.txt", "submission_secret.txt"       # by these nbgrader's exchange finds whose feedback it is
 

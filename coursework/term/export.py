@@ -10,8 +10,8 @@ import io
 import json
 import unicodedata
 
-from coursework import feedback
-from coursework.course import plain, write
+from coursework.term import feedback
+from coursework.term.course import plain, write
 
 MOODLE = ("Identifier", "Full name", "Email address", "Status", "Grade", "Maximum Grade", "Grade can be changed",
           "Last modified (submission)", "Last modified (grade)", "Feedback comments")

@@ -19,8 +19,8 @@ from nbgrader.coursedir import CourseDirectory
 from tools.notebook_form import METADATA
 from traitlets.config.loader import PyFileConfigLoader
 
-from coursework.course import ROOT, Refused, write
 from coursework.grader import grading
+from coursework.term.course import ROOT, Refused, write
 
 SITE = ROOT / "_build/html"
 DISTINCTIVE = 30                         # characters, without blanks: a line that nobody else writes by chance

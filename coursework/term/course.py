@@ -15,7 +15,7 @@ import re
 import secrets
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 NAMES = "rnn", "bptt", "lstm", "gru", "attention", "transformers"
 
 # Control characters but tab and line end, marks that turn the direction of writing, halves of surrogate pairs.

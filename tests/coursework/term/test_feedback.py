@@ -4,9 +4,9 @@ import re
 
 import pytest
 from bs4 import BeautifulSoup
-from coursework import feedback
-from coursework.course import Course, load, write
-from coursework.gradebook import Record
+from coursework.term import feedback
+from coursework.term.course import Course, load, write
+from coursework.term.gradebook import Record
 from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt

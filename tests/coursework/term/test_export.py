@@ -6,9 +6,9 @@ import io
 import json
 
 import pytest
-from coursework import export
-from coursework.course import Course, load
-from coursework.gradebook import Record
+from coursework.term import export
+from coursework.term.course import Course, load
+from coursework.term.gradebook import Record
 from hypothesis import example, given
 from hypothesis import strategies as st
 

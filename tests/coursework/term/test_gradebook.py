@@ -8,9 +8,9 @@ import sqlite3
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
-from coursework import collect, gradebook
-from coursework.course import Refused, dumps, load, write
 from coursework.grader.grading import Result
+from coursework.term import collect, gradebook
+from coursework.term.course import Refused, dumps, load, write
 from nbconvert.exporters import HTMLExporter
 from nbgrader.api import Gradebook
 from tests.coursework import classroom
