@@ -25,18 +25,24 @@ ones of any library: they were drawn for this term. Read them closely.
 """
 
 
+def named(cell, name):
+    """The cell with this id: the same release again is the same file."""
+    cell["id"] = name
+    return cell
+
+
 def markdown(text, grade_id):
     """A locked cell of text."""
     cell = v4.new_markdown_cell(text.strip())
     cell.metadata["nbgrader"] = _metadata(grade_id, "markdown", locked=True)
-    return _numbered(cell, grade_id)
+    return named(cell, grade_id)
 
 
 def code(source, grade_id):
     """A locked cell of code that is not marked."""
     cell = v4.new_code_cell(source.strip())
     cell.metadata["nbgrader"] = _metadata(grade_id, "code", locked=True)
-    return _numbered(cell, grade_id)
+    return named(cell, grade_id)
 
 
 def stub(name, signature, docstring):
@@ -44,7 +50,7 @@ def stub(name, signature, docstring):
     body = "\n".join(f"    {line}".rstrip() for line in docstring.strip().splitlines()).strip()
     cell = v4.new_code_cell(f'def {signature}:\n    """{body}\n    """\n    raise NotImplementedError')
     cell.metadata["nbgrader"] = _metadata(name, "code", solution=True)
-    return _numbered(cell, name)
+    return named(cell, name)
 
 
 def row(row):
@@ -52,20 +58,24 @@ def row(row):
     cell = v4.new_code_cell(f"# {row.points:g} points. {row.title}\n# Marked outside of this notebook: nothing to run "
                             f"here.")
     cell.metadata["nbgrader"] = _metadata(row.name, "code", grade=True, locked=True, points=row.points)
-    return _numbered(cell, row.name)
+    return named(cell, row.name)
 
 
 def written(question, points):
     """The question, locked, and the cell for its answer, which a person marks."""
     cell = v4.new_markdown_cell("*Your answer here.*")
     cell.metadata["nbgrader"] = _metadata("written", "markdown", grade=True, solution=True, points=points)
-    return [markdown(question, "written-question"), _numbered(cell, "written")]
+    return [markdown(question, "written-question"), named(cell, "written")]
 
 
 def hints(*texts):
     """Hints that open one after the other."""
-    return "\n\n".join(f"<details><summary>Hint {k}</summary>\n\n{text.strip()}\n\n</details>"
-                       for k, text in enumerate(texts, 1))
+    return "\n\n".join(folded(f"Hint {k}", text) for k, text in enumerate(texts, 1))
+
+
+def folded(summary, text):
+    """Text that opens behind its summary."""
+    return f"<details><summary>{summary}</summary>\n\n{text.strip()}\n\n</details>"
 
 
 def table(head, rows):
@@ -117,11 +127,6 @@ def _metadata(grade_id, cell_type, grade=False, solution=False, locked=False, po
     metadata = {"grade": grade, "solution": solution, "locked": locked, "task": False, "grade_id": grade_id,
                 "schema_version": 3, "cell_type": cell_type}
     return metadata | ({} if points is None else {"points": points})
-
-
-def _numbered(cell, grade_id):
-    cell["id"] = grade_id                                 # the same release again is the same file
-    return cell
 
 
 def _flat(arrays):

@@ -12,6 +12,7 @@ from nbformat import v4
 from tools.notebook_form import METADATA
 
 from coursework.family.assignment import Direct, Lost
+from coursework.family.statement import folded, named
 from coursework.term.course import load
 
 FOLDER = Path(__file__).resolve().parent
@@ -86,11 +87,11 @@ def notebook(name):
     question, rubric, _ = assignment.written(dict(assignment.specimen))
     solution = inspect.getsource(import_module(f"coursework.practice.{name}"))
     cells += [
-        _cell(v4.new_markdown_cell("## Try it\n\nRun this as often as you like."), "check-text"),
-        _cell(v4.new_code_cell(CHECK.format(name=name)), "check"),
-        _cell(v4.new_markdown_cell(question.strip() + "\n\n" + _folded("What a good answer says", rubric.strip())),
+        named(v4.new_markdown_cell("## Try it\n\nRun this as often as you like."), "check-text"),
+        named(v4.new_code_cell(CHECK.format(name=name)), "check"),
+        named(v4.new_markdown_cell(question.strip() + "\n\n" + folded("What a good answer says", rubric)),
               "question"),
-        _cell(v4.new_markdown_cell("## A solution\n\n" + _folded("Show it", f"```python\n{solution.strip()}\n```")),
+        named(v4.new_markdown_cell("## A solution\n\n" + folded("Show it", f"```python\n{solution.strip()}\n```")),
               "solution")]
     return v4.new_notebook(cells=cells, metadata=METADATA)
 
@@ -106,12 +107,3 @@ def write(names):
         paths.append(FOLDER / f"{name}.ipynb")
         paths[-1].write_text(nbformat.writes(notebook(name)) + "\n", encoding="utf-8")
     return paths
-
-
-def _cell(cell, name):
-    cell["id"] = name
-    return cell
-
-
-def _folded(summary, text):
-    return f"<details><summary>{summary}</summary>\n\n{text}\n\n</details>"

@@ -144,8 +144,9 @@ def test_neighbours_are_all_graded(batch):
 
 def test_no_file_was_touched_or_made(batch):
     assert batch.after == batch.before
+    beside = Path(sandbox.worker.__file__).parent       # the worker's is the one file of ours that is bound inside
     places = [Path(place) for place in ("/", "/tmp", "/var/tmp", "/dev/shm", Path.home(), Path.cwd(),
-                                        tempfile.gettempdir(), sandbox.worker.__file__) if Path(place).is_dir()]
+                                        tempfile.gettempdir(), beside) if Path(place).is_dir()]
     assert [path for place in places for path in place.iterdir() if batch.token in path.name] == []
 
 
