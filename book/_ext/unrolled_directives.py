@@ -1,4 +1,4 @@
-"""The book's own Sphinx extension: its directives, and the mending of the HTML that the theme writes.
+"""What the book's own sources may say to Sphinx: directives, anchors of claims, docstrings in plain words.
 
 Directives, each a table built from records and never typed:
 
@@ -13,22 +13,13 @@ Directives, each a table built from records and never typed:
 A record that is missing or malformed is a warning, which the strict build turns into a failure.
 """
 
-import importlib.util
 import json
-import logging as std_logging
 import re
-import shutil
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import nbformat
-import pydata_sphinx_theme
 import yaml
-from bs4 import BeautifulSoup
-from bs4.formatter import HTMLFormatter
 from docutils import nodes
-from fontTools import subset
-from fontTools.ttLib import TTFont
 from jupyter_cache import get_cache
 from sphinx import addnodes
 from sphinx.util import logging
@@ -40,9 +31,6 @@ MARKS = {"holds": "holds", "does not hold": "fails", "not measured yet": "open",
          "cited": "open"}
 SUMMARIES = "book/claims", "book/index", "book/status"          # the pages that show what the notebooks found
 CLAIM_CALL = re.compile(r"""\bclaim\(\s*["']([a-z0-9-]+)["']""")
-
-
-# The directives
 
 
 class scrolling(nodes.General, nodes.Element):
@@ -320,132 +308,6 @@ def plain_docstring(app, what, name, obj, options, lines):
     lines[:] = translated
 
 
-# The pages
-
-
-def configure(app, config):
-    """Derive the site's address, for canonical links and the site map, from the repository's."""
-    url = urlsplit(config.html_theme_options["repository_url"])
-    owner, name = url.path.strip("/").split("/")
-    config.html_baseurl = config.html_baseurl or f"https://{owner}.github.io/{name}/"
-    config.ogp_site_url = config.ogp_site_url or config.html_baseurl
-
-
-def silence_thebe(app):
-    """Jupyter Book loads thebe, which puts its scripts on every page even when it is off: take its hooks out."""
-    for listeners in app.events.listeners.values():
-        listeners[:] = [one for one in listeners if not one.handler.__module__.startswith("sphinx_thebe")]
-
-
-def finish(app, exception):
-    """After the pages are written: MathJax beside them, dead weight out, and their HTML mended."""
-    if exception or app.builder.format != "html":
-        return
-    out = Path(app.outdir)
-    front = app.config.root_doc
-    (out / "index.html").write_text(FRONT.format(
-        language=app.config.language, title=app.config.html_title, page=f"{front}.html",
-        canonical=f"{app.config.html_baseurl}{front}.html"), encoding="utf-8")
-    copy_mathjax(out / "_static/mathjax")
-    pages = [page for page in out.rglob("*.html") if "_static" not in page.parts and page != out / "index.html"]
-    for page in pages:
-        before = page.read_text(encoding="utf-8")
-        after = mend(before)
-        if after != before:
-            page.write_text(after, encoding="utf-8")
-    subset_icons(out, pages)
-
-
-FRONT = """<!DOCTYPE html>
-<html lang="{language}">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<link rel="canonical" href="{canonical}">
-<link rel="icon" href="_static/favicon.svg">
-<meta http-equiv="refresh" content="0; url={page}">
-</head>
-<body>
-<main><h1>{title}</h1><p>The book begins on <a href="{page}">its front page</a>.</p></main>
-</body>
-</html>
-"""
-
-
-def copy_mathjax(target):
-    """Copy what a page may ask of MathJax 3 (TeX input, HTML output, its fonts) out of the installed package."""
-    package = Path(importlib.util.find_spec("sphinx-mathjax-offline").origin).parent / "static/mathjax"
-    parts = ("startup", "core", "input/tex", "output/chtml", "a11y/assistive-mml")
-    for part in (*(f"{name}.js" for name in parts), "input/tex", "output/chtml"):
-        if (package / part).is_dir():
-            shutil.copytree(package / part, target / part, dirs_exist_ok=True)
-        else:
-            (target / part).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(package / part, target / part)
-
-
-def subset_icons(out, pages):
-    """Keep of the icon fonts, 300 kB, and of their 1,400 rules the few that the pages show."""
-    sheet = out / "_static/styles/pydata-sphinx-theme.css"
-    theme = Path(pydata_sphinx_theme.__file__).parent / "theme/pydata_sphinx_theme/static"
-    style = (theme / "styles" / sheet.name).read_text(encoding="utf-8")      # the site's own may be cut already
-    icons = {}                                            # class name -> code point, from the font's own rules
-    for names, code in re.findall(r'([^{}]*:before)\{content:"\\([0-9a-f]{4})"', style):
-        icons |= dict.fromkeys(re.findall(r"\.(fa-[a-z0-9-]+):before", names), int(code, 16))
-    rule = r'([^{}]*\.fa-[a-z0-9-]+:before)\{content:"\\([0-9a-f]{4}) ?"\}'
-    own = re.sub(rule, "", style)
-    sheets = [own, *(path.read_text(encoding="utf-8") for path in out.glob("_static/**/*.css") if path != sheet)]
-    used = {ord(icon) for text in sheets for icon in re.findall("[\ue000-\uf8ff]", text)}
-    used |= {int(code, 16) for text in sheets for code in re.findall(r"\\([ef][0-9a-f]{3})\b", text)}
-    for path in [*pages, *out.glob("_static/**/*.js")]:
-        if "mathjax" not in path.parts:
-            names = re.findall(r"fa-[a-z0-9-]+", path.read_text(encoding="utf-8"))
-            used |= {icons[name] for name in names if name in icons}
-    std_logging.getLogger("fontTools").setLevel(std_logging.WARNING)
-    for whole in out.glob("_static/vendor/fontawesome/webfonts/*.ttf"):
-        font = TTFont(whole)
-        cut = subset.Subsetter(subset.Options(drop_tables=["GSUB"]))
-        cut.populate(unicodes=used)
-        cut.subset(font)
-        font.flavor = "woff"
-        font.save(whole.with_suffix(".woff"))
-    style = re.sub(rule, lambda match: match[0] if int(match[2], 16) in used else "", style)
-    style = re.sub(r'(fa-\w+-\d+)\.woff2"?\)\s*format\("woff2"\)', r'\1.woff) format("woff")', style)
-    sheet.write_text(style, encoding="utf-8")
-
-
-MINIMAL = HTMLFormatter.REGISTRY["minimal"].entity_substitution
-VOID = HTMLFormatter(entity_substitution=MINIMAL, void_element_close_prefix="")     # <br>, not <br/>
-
-
-def mend(html):
-    """Mend what is invalid, inaccessible or needless in the theme's HTML. Mending twice changes nothing."""
-    soup = BeautifulSoup(html, "html.parser")
-    needless = ['script[src*="fontawesome.js"]', 'link[href*="sphinx-thebe"]', "h1:empty",
-                'meta[name="viewport"] ~ meta[name="viewport"]']
-    if not soup.select_one("#search-results"):            # the index grows with the book, and serves where one searches
-        needless += [f'script[src*="{name}.js"]' for name in ("searchtools", "language_data", "searchindex")]
-    for tag in soup.select(", ".join(needless)):
-        tag.decompose()
-    for tag in soup.select("summary p"):                  # only phrasing may stand in a summary
-        tag.name = "span"
-    headless = "article.bd-article, section:has(> h1), section#exercise-content, section#solution-content"
-    for tag in soup.select(headless):                     # a section must have a heading, and not the page's own
-        tag.name = "div"
-    for tag in soup.select("#exercise-content, #solution-content"):
-        del tag["id"]                                     # every exercise of a page has the same
-    for tag in soup.select("pre div.viewcode-block"):
-        tag.name = "span"
-    for tag in soup.select(".search-button-field[aria-label], details.hide > summary[aria-label]"):
-        del tag["aria-label"]                             # it hides the words that are on the screen
-    for tag in soup.select('[role="doc-biblioentry"]'):
-        tag["role"] = "listitem"                          # the role that an entry had is deprecated
-    for tag in soup.select(".bd-sidebar-primary .sidebar-primary-item:has(> .navbar-brand)"):
-        tag["role"], tag["aria-label"] = "navigation", "Home"       # the logo stands outside every landmark
-    return soup.decode(formatter=VOID)
-
-
 def setup(app):
     app.add_node(scrolling, html=(visit_scrolling, depart_scrolling))
     app.add_directive("claims", Claims)
@@ -453,10 +315,7 @@ def setup(app):
     app.add_directive("status", Status)
     app.add_directive("parity", Parity)
     app.add_directive("robust", Robust)
-    app.connect("config-inited", configure, priority=100)
-    app.connect("builder-inited", silence_thebe, priority=0)
     app.connect("env-before-read-docs", notebooks_first)
     app.connect("doctree-read", anchor_claims)
     app.connect("autodoc-process-docstring", plain_docstring, priority=100)      # before napoleon
-    app.connect("build-finished", finish, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True, "env_version": 1}

@@ -1,0 +1,92 @@
+"""The mending of the HTML that the theme writes, and the addresses in it."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from bs4 import BeautifulSoup
+from bs4.formatter import HTMLFormatter
+
+
+def configure(app, config):
+    """Derive the site's address, for canonical links and the site map, from the repository's."""
+    url = urlsplit(config.html_theme_options["repository_url"])
+    owner, name = url.path.strip("/").split("/")
+    config.html_baseurl = config.html_baseurl or f"https://{owner}.github.io/{name}/"
+    config.ogp_site_url = config.ogp_site_url or config.html_baseurl
+
+
+def silence_thebe(app):
+    """Jupyter Book loads thebe, which puts its scripts on every page even when it is off: take its hooks out."""
+    for listeners in app.events.listeners.values():
+        listeners[:] = [one for one in listeners if not one.handler.__module__.startswith("sphinx_thebe")]
+
+
+def finish(app, exception):
+    """After the pages are written: a front door beside them, and their HTML mended."""
+    if exception or app.builder.format != "html":
+        return
+    out = Path(app.outdir)
+    front = app.config.root_doc
+    (out / "index.html").write_text(FRONT.format(
+        language=app.config.language, title=app.config.html_title, page=f"{front}.html",
+        canonical=f"{app.config.html_baseurl}{front}.html"), encoding="utf-8")
+    for page in out.rglob("*.html"):
+        if "_static" not in page.parts and page != out / "index.html":
+            before = page.read_text(encoding="utf-8")
+            after = mend(before)
+            if after != before:
+                page.write_text(after, encoding="utf-8")
+
+
+FRONT = """<!DOCTYPE html>
+<html lang="{language}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<link rel="canonical" href="{canonical}">
+<link rel="icon" href="_static/favicon.svg">
+<meta http-equiv="refresh" content="0; url={page}">
+</head>
+<body>
+<main><h1>{title}</h1><p>The book begins on <a href="{page}">its front page</a>.</p></main>
+</body>
+</html>
+"""
+
+MINIMAL = HTMLFormatter.REGISTRY["minimal"].entity_substitution
+VOID = HTMLFormatter(entity_substitution=MINIMAL, void_element_close_prefix="")     # <br>, not <br/>
+
+
+def mend(html):
+    """Mend what is invalid, inaccessible or needless in the theme's HTML. Mending twice changes nothing."""
+    soup = BeautifulSoup(html, "html.parser")
+    needless = ['script[src*="fontawesome.js"]', 'link[href*="sphinx-thebe"]', "h1:empty",
+                'meta[name="viewport"] ~ meta[name="viewport"]']
+    if not soup.select_one("#search-results"):            # the index grows with the book, and serves where one searches
+        needless += [f'script[src*="{name}.js"]' for name in ("searchtools", "language_data", "searchindex")]
+    for tag in soup.select(", ".join(needless)):
+        tag.decompose()
+    for tag in soup.select("summary p"):                  # only phrasing may stand in a summary
+        tag.name = "span"
+    headless = "article.bd-article, section:has(> h1), section#exercise-content, section#solution-content"
+    for tag in soup.select(headless):                     # a section must have a heading, and not the page's own
+        tag.name = "div"
+    for tag in soup.select("#exercise-content, #solution-content"):
+        del tag["id"]                                     # every exercise of a page has the same
+    for tag in soup.select("pre div.viewcode-block"):
+        tag.name = "span"
+    for tag in soup.select(".search-button-field[aria-label], details.hide > summary[aria-label]"):
+        del tag["aria-label"]                             # it hides the words that are on the screen
+    for tag in soup.select('[role="doc-biblioentry"]'):
+        tag["role"] = "listitem"                          # the role that an entry had is deprecated
+    for tag in soup.select(".bd-sidebar-primary .sidebar-primary-item:has(> .navbar-brand)"):
+        tag["role"], tag["aria-label"] = "navigation", "Home"       # the logo stands outside every landmark
+    return soup.decode(formatter=VOID)
+
+
+def setup(app):
+    app.connect("config-inited", configure, priority=100)
+    app.connect("builder-inited", silence_thebe, priority=0)
+    app.connect("build-finished", finish, priority=900)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
