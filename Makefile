@@ -36,8 +36,8 @@ help: ## list the targets (this)
 environment: ## make or update .venv; the other targets do it when they need it
 	@tools/environment.sh
 
-book: environment ## run every chapter, build the website, print the address to open
-	$(call step,"Running the chapters and building the website")
+book: environment ## run every notebook, build the website, print the address to open
+	$(call step,"Running the notebooks and building the website")
 	@$(PY) tools/website.py build
 
 serve: environment ## build the website and serve it on http://localhost:8000
@@ -90,11 +90,11 @@ robust: environment ## every page under numerics that are not this machine's; ON
 
 notebooks: environment ## run every notebook and write it back in its normal form
 	$(call step,"Running and normalising the notebooks")
-	@$(PY) tools/notebooks.py run book/*.ipynb
+	@$(PY) tools/notebooks.py run
 
-measure: environment ## measure each chapter's time and memory on one core, and record them
-	$(call step,"Measuring the chapters")
-	@$(PY) tools/notebooks.py measure book/*.ipynb
+measure: environment ## measure each page's time and memory on one core, and record them
+	$(call step,"Measuring the pages")
+	@$(PY) tools/notebooks.py measure
 
 # Coursework. TERM is also what a shell calls its terminal: only the one on make's command line counts.
 ifeq ($(origin TERM),command line)

@@ -3,7 +3,8 @@
     python -m experiments --list                    all names: the files of `unrolled.studies`, and the book's chapters
     python -m experiments architectures             one of them
     python -m experiments architectures --record    and put the result where the pages read it
-    python -m experiments page-rnn                  a chapter's own code with other seeds: what its claims measure
+    python -m experiments page-rnn                  a page's own code with other seeds: what its claims measure;
+                                                    page-rnn-order for rnn/order
 
 Every finished run is kept at once. Whatever stops a study, the same command goes on where it was, and the file it
 writes in the end is the same, byte for byte, as if nothing had happened.

@@ -12,10 +12,10 @@ from tools.origin import ROOT
 from unrolled.training import SEEDS
 
 sys.path.append(str(ROOT / "tools"))            # whose modules find each other there
-from notebook_form import read
+from notebook_form import page_name, pages, read
 from notebook_kernel import execute
 
-PAGES = {path.stem: path for path in sorted((ROOT / "book").glob("*.ipynb"))}
+PAGES = {page_name(path).replace("/", "-"): path for path in pages()}        # a record's name is a file's
 BATCHES = 4                                     # of five seeds each
 MORE = {"attention": 20}                        # one network a run: as many runs as seeds
 

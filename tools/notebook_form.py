@@ -1,4 +1,4 @@
-"""The normal form of a notebook's file: nothing in it depends on the machine, the editor or the moment.
+"""Which notebooks the book has, and the normal form of their files: nothing of the machine, the editor or the moment.
 
 A normal notebook holds sources, tags, figure texts and textual outputs. Images belong to the built site, which makes
 them anew. Cell ids are hashes of the sources, so inserting a cell changes no other id.
@@ -14,6 +14,7 @@ import yaml
 from nbformat import v4
 
 ROOT = Path(__file__).resolve().parent.parent
+BOOK = ROOT / "book"
 KEPT_FORMAT = re.compile(r"text/(plain|html|markdown|latex)|application/vnd\.unrolled\.[\w.-]+\+json")
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -38,6 +39,22 @@ FORBIDDEN = {  # what an output must not hold, because the next machine or the n
 
 class NotebookError(Exception):
     """A notebook that cannot be read, executed or accepted; the message is for the person at the terminal."""
+
+
+def pages():
+    """Every notebook of the book, by path; a folder whose name begins with `.` or `_` holds none."""
+    found = ((path, path.relative_to(BOOK).parts) for path in BOOK.rglob("*.ipynb"))
+    return sorted(path for path, parts in found if not any(part.startswith((".", "_")) for part in parts))
+
+
+def page_name(path):
+    """A page's name: `rnn/order` for book/rnn/order.ipynb, `rnn` for book/rnn.ipynb."""
+    return path.relative_to(BOOK).with_suffix("").as_posix()
+
+
+def chapter_of(path):
+    """The chapter that a page belongs to: `rnn` for both."""
+    return page_name(path).partition("/")[0]
 
 
 def read(path):

@@ -11,7 +11,7 @@ import re
 import sys
 from pathlib import Path
 
-from notebook_form import ROOT, read
+from notebook_form import ROOT, pages, read
 
 WORDS, CELLS, PIXELS, SECONDS, MIB, MINUTES = 2500, 15, 15_000, 30, 1024, 20        # at most
 LINES_FIRST = 10                                    # visible lines of code before the first equation, at most
@@ -65,7 +65,7 @@ def lines_before_the_first_equation(nb):
 
 def main(names):
     print(f"{'words':>6} {'cells':>6} {'minutes':>8}  page")
-    for path in map(Path, names) if names else sorted((ROOT / "book").rglob("*.ipynb")):
+    for path in map(Path, names) if names else pages():
         nb = read(path)
         said = head(nb)
         print(f"{words(nb):6} {len(visible(nb)):6} {minutes(nb):8.0f}  {path.resolve().relative_to(ROOT)}"

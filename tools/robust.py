@@ -21,9 +21,9 @@ import json
 import os
 import sys
 
-from notebook_form import ANSI, ROOT, NotebookError, read
+from notebook_form import ANSI, ROOT, NotebookError, chapter_of, page_name, pages, read
 from notebook_kernel import execute
-from notebooks import chapters, write
+from notebooks import write
 from origin import origin
 from tqdm import tqdm
 
@@ -103,17 +103,16 @@ def follow(name, path, python=None):
         python: an interpreter to run it with; this one if left out.
 
     Returns:
-        A dict: `environment`, `page`, `seconds`; `failed`, the cells that raise, each by its first line and its error;
-        `differs`, the compared cells whose output is another; `flipped`, the claims whose verdict is another.
+        A dict: `seconds`; `failed`, the cells that raise, each by its first line and its error; `differs`, the compared
+        cells whose output is another; `flipped`, the claims whose verdict is another.
     """
     setting = ENVIRONMENTS.get(name, {})
     variables, before = ({}, NUDGE.replace("{seed}", str(setting))) if isinstance(setting, int) else (setting, "")
     stored, nb = read(path), read(path)
-    row = {"environment": name, "page": path.stem}
     try:
         cost = execute(nb, path.parent, before, env=variables, keep_going=True, python=python)
     except NotebookError as error:              # a cell that took too long, or killed the kernel
-        return row | {"seconds": None, "failed": [str(error).splitlines()[0][:200]], "differs": [], "flipped": []}
+        return {"seconds": None, "failed": [str(error).splitlines()[0][:200]], "differs": [], "flipped": []}
     failed, differs = [], []
     for old, new in zip(stored.cells, nb.cells):
         if old.cell_type != "code":
@@ -126,7 +125,7 @@ def follow(name, path, python=None):
     before, after = verdicts(stored), verdicts(nb)
     flipped = [f"{key}: {before.get(key)} → {after.get(key, 'nothing')}"
                for key in sorted(before | after) if before.get(key) != after.get(key)]
-    return row | {"seconds": round(cost["seconds"], 1), "failed": failed, "differs": differs, "flipped": flipped}
+    return {"seconds": round(cost["seconds"], 1), "failed": failed, "differs": differs, "flipped": flipped}
 
 
 def texts(cell):
@@ -167,8 +166,8 @@ def run(names, paths, pythons, workers):
     """The rows of these environments and pages: kept ones, and the others run now, one process a core."""
     kept, prints = journal(), {path: fingerprint(path) for path in paths}
     wanted = [(name, path) for name in names for path in paths]
-    rows = {(name, path): kept[name, path.stem, prints[path]] for name, path in wanted
-            if (name, path.stem, prints[path]) in kept}
+    keys = {(name, path): (name, page_name(path), prints[path]) for name, path in wanted}
+    rows = {one: kept[keys[one]] for one in wanted if keys[one] in kept}
     JOURNAL.parent.mkdir(exist_ok=True)
     with concurrent.futures.ProcessPoolExecutor(workers) as pool, JOURNAL.open("a", encoding="utf-8") as file, \
             tqdm(total=len(wanted), initial=len(rows), unit="page", smoothing=0) as progress:
@@ -176,12 +175,12 @@ def run(names, paths, pythons, workers):
                    for name, path in wanted if (name, path) not in rows}
         for future in concurrent.futures.as_completed(futures):
             name, path = futures[future]
-            rows[name, path] = row = future.result()
+            rows[name, path] = row = {"environment": name, "page": page_name(path)} | future.result()
             file.write("\n" * (file.tell() > 0) + json.dumps({"of": prints[path], "row": row}, ensure_ascii=False))
             file.flush()
             for what in ("failed", "differs", "flipped"):
                 for detail in row[what]:
-                    progress.write(f"{name}, {path.stem}: {what}: {detail}")
+                    progress.write(f"{name}, {row['page']}: {what}: {detail}")
             progress.update()
     return [rows[one] for one in wanted]
 
@@ -194,7 +193,7 @@ def main(arguments=None):
     parser.add_argument("--record", action="store_true", help=f"write {RECORD.relative_to(ROOT)}")
     parser.add_argument("--python", action="append", default=[], metavar="NAME=PATH",
                         help="one more environment: the pages run with this interpreter")
-    parser.add_argument("--pages", nargs="+", metavar="NAME", help="these pages only")
+    parser.add_argument("--pages", nargs="+", default=[], metavar="NAME", help="these pages or chapters only")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes at a time (one a core)")
     options = parser.parse_args(arguments)
     pythons = dict(pair.split("=", 1) for pair in options.python)
@@ -208,7 +207,10 @@ def main(arguments=None):
     if options.one:
         names = [list(ENVIRONMENTS)[datetime.date.today().toordinal() % len(ENVIRONMENTS)]]
         print(f"Today's environment: {names[0]}")
-    paths = [path for path in chapters() if not options.pages or path.stem in options.pages]
+    known = {path: {page_name(path), chapter_of(path)} for path in pages()}
+    if unknown := set(options.pages).difference(*known.values()):
+        parser.error(f"there is no page or chapter {', '.join(sorted(unknown))}")
+    paths = [path for path in known if not options.pages or known[path] & set(options.pages)]
     if options.record and (options.pages or len(names) < 10):
         parser.error("--record is for all pages and at least ten environments")
     rows = run(names, paths, pythons, max(1, options.workers))

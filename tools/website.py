@@ -1,11 +1,11 @@
 """Build the website, strictly, and start afresh whenever something that Sphinx does not watch has changed.
 
-    python tools/website.py build      chapters executed through the cache, pages written, any warning is an error
+    python tools/website.py build      notebooks executed through the cache, pages written, any warning is an error
     python tools/website.py serve      build, then serve on http://localhost:8000 (PORT=... for another)
 
 Three things an incremental build would get wrong are settled here, all by starting with an empty folder:
 
-* The cache of executed chapters is keyed by their cells alone. A change under src/, in the pins or in the recorded
+* The cache of executed notebooks is keyed by their cells alone. A change under src/, in the pins or in the recorded
   data changes what those cells print, so it empties that cache as well.
 * A page that was read with a warning is not read again, so a second strict build of the same mistake would pass.
 * A build cut short may leave half a page that is newer than its source.
@@ -31,7 +31,7 @@ UNFINISHED = BUILD / ".site-unfinished"         # stands from the start of a bui
 
 
 def keys():
-    """Hash what changes a chapter's outputs unseen by their cache, and what changes the pages unseen by Sphinx."""
+    """Hash what changes a notebook's outputs unseen by their cache, and what changes the pages unseen by Sphinx."""
     outputs, pages = hashlib.sha256(sys.version.encode()), hashlib.sha256()
     for digest, places in ((outputs, ("requirements.txt", "src", "book/_data")), (pages, ("_config.yml", "book/_ext"))):
         for place in places:
@@ -47,7 +47,7 @@ def build():
     BUILD.mkdir(exist_ok=True)
     before, now = KEYS.read_text().split("\n") if KEYS.exists() else [None], keys()
     if before[0] != now[0] and CACHE.exists():
-        print("The package, the pins or the recorded data changed: every chapter runs again.", flush=True)
+        print("The package, the pins or the recorded data changed: every notebook runs again.", flush=True)
         shutil.rmtree(CACHE)
     if before != now or UNFINISHED.exists():
         for folder in PAGES:

@@ -2,13 +2,15 @@
 
 Directives, each a table built from records and never typed:
 
-    {claims} [CHAPTER]      the ledger: book/claims.yml merged with the verdicts of this build's own execution;
-                            option `keys` names the rows
-    {chapter-cost} CHAPTER  one sentence: time and memory of a chapter, from book/_data/status.json
-    {status}                the same for every chapter, with the machine and the versions
-    {robust}                what comes out otherwise under other numerics, from book/_data/robust.json
-    {parity}                which cells are proved equal, from book/_data/parity.json; options `cell`, `against` and
-                            `device` choose rows, `rows` limits their number
+    {claims} [CHAPTER]  the ledger: book/claims.yml merged with the verdicts of this build's own execution;
+                        option `keys` names the rows
+    {page-cost} [PAGE]  one sentence: time and memory of a page, this one if none is named, from book/_data/status.json
+    {status}            the same for every page, with the machine and the versions
+    {robust}            what comes out otherwise under other numerics, from book/_data/robust.json
+    {parity}            which cells are proved equal, from book/_data/parity.json; options `cell`, `against` and
+                        `device` choose rows, `rows` limits their number
+
+A notebook book/rnn/order.ipynb is the page `rnn/order` of the chapter `rnn`, and so is book/rnn.ipynb the page `rnn`.
 
 A record that is missing or malformed is a warning, which the strict build turns into a failure.
 """
@@ -17,19 +19,17 @@ import json
 import re
 from pathlib import Path
 
-import nbformat
 import yaml
 from docutils import nodes
-from jupyter_cache import get_cache
 from sphinx import addnodes
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
+from unrolled_execution import executed, notebooks
 
 logger = logging.getLogger(__name__)
 CLAIM_MIME = "application/vnd.unrolled.claim+json"
 MARKS = {"holds": "holds", "does not hold": "fails", "not measured yet": "open", "undecided": "open",
          "cited": "open"}
-SUMMARIES = "book/claims", "book/index", "book/status"          # the pages that show what the notebooks found
 CLAIM_CALL = re.compile(r"""\bclaim\(\s*["']([a-z0-9-]+)["']""")
 
 
@@ -74,10 +74,10 @@ class Record(SphinxDirective):
         parsed, messages = self.state.inline_text(str(text), self.lineno)
         return parsed + messages
 
-    def reference(self, domain, kind, target, text):
-        """A link to a page or a label, checked by Sphinx."""
+    def reference(self, domain, kind, target, text=""):
+        """A link to a page or a label, checked by Sphinx; without a text it has the page's title."""
         link = addnodes.pending_xref("", nodes.inline("", text), refdomain=domain, reftype=kind, reftarget=target,
-                                     refexplicit=True, refwarn=True, refdoc=self.env.docname)
+                                     refexplicit=bool(text), refwarn=True, refdoc=self.env.docname)
         link.source, link.line = self.get_source_info()
         return link
 
@@ -123,7 +123,7 @@ class Claims(Record):
             if only not in (None, claim["chapter"]) or (keys and key not in keys):
                 continue
             if key not in verdicts:
-                raise ValueError(f"claim {key!r} has no measured verdict in book/{claim['chapter']}.ipynb")
+                raise ValueError(f"claim {key!r} has no measured verdict in chapter {claim['chapter']}")
             numbered = all(source.isdigit() for source in claim["source"])
             sources = "source " * numbered + ", ".join(claim["source"])
             verdict = verdicts[key]["verdict"]
@@ -143,7 +143,10 @@ class Claims(Record):
     def verdicts(self, claims, only):
         """The verdict of each claim, or of each of one chapter, from the execution that the pages themselves show."""
         found = {}
-        for path in sorted(Path(self.env.srcdir, "book").glob(f"{only or '*'}.ipynb")):
+        for name, path in notebooks(self.env).items():
+            chapter = name.partition("/")[0]
+            if only not in (None, chapter):
+                continue
             self.env.note_dependency(str(path))
             for cell in executed(self.env.app, path)[0].cells:
                 for output in cell.get("outputs", []):
@@ -154,72 +157,47 @@ class Claims(Record):
                     if key in found:
                         raise ValueError(f"claim {key!r} is measured twice")
                     if key not in claims:
-                        raise ValueError(f"claim {key!r} of {path.name} has no row in claims.yml")
-                    if claims[key]["chapter"] != path.stem:
-                        raise ValueError(f"claim {key!r} belongs to {claims[key]['chapter']!r}, not to {path.name}")
+                        raise ValueError(f"claim {key!r} of {name} has no row in claims.yml")
+                    if claims[key]["chapter"] != chapter:
+                        raise ValueError(f"claim {key!r} belongs to {claims[key]['chapter']!r}, not to {name}")
                     found[key] = bundle
         return found
 
 
-def executed(app, path):
-    """A notebook as this build executed it, and the seconds that this took, None where the build executes nothing.
+class PageCost(Record):
+    """Time and memory of one page, in a sentence."""
 
-    MyST-NB keeps each execution in a cache before it writes the page; `notebooks_first` sees to it that every notebook
-    is there when a page asks.
-    """
-    nb = nbformat.read(path, as_version=4)
-    if app.env.mystnb_config.execution_mode != "cache":
-        return nb, None
-    try:
-        cache = get_cache(app.env.mystnb_config.execution_cache_path)
-        record = cache.match_cache_notebook(nb)
-        return cache.get_cache_bundle(record.pk).nb, record.data.get("execution_seconds")
-    except KeyError as error:
-        raise ValueError(f"{path.name} was not executed by this build") from error
-
-
-def notebooks_first(app, env, docnames):
-    """Read every notebook before the pages that show what the notebooks found, and those again with them."""
-    changed = [name for name in docnames if env.doc2path(name, base=False).endswith(".ipynb")]
-    if changed:
-        docnames += [name for name in SUMMARIES if name in env.found_docs and name not in docnames]
-    docnames.sort(key=lambda name: name not in changed)                 # stable: otherwise as Sphinx has them
-
-
-class ChapterCost(Record):
-    """Time and memory of one chapter, in a sentence."""
-
-    required_arguments = 1
+    optional_arguments = 1
 
     def render(self):
         record = self.read("_data/status.json")
-        cost = record["chapters"][self.arguments[0]]
+        name = self.arguments[0] if self.arguments else self.env.docname.removeprefix("book/")
+        cost = record["pages"][name]
         text = (f"Runs in {cost['seconds']:.0f} seconds on one core, with {cost['peak_mib']} MiB of memory at its peak "
                 f"({record['device'].removesuffix(', one core')}).")
-        return [nodes.paragraph("", "", *self.inline(text), classes=["chapter-cost"])]
+        return [nodes.paragraph("", "", *self.inline(text), classes=["page-cost"])]
 
 
 class Status(Record):
-    """Time and memory of every chapter: what this build needed, beside what was measured on a quiet core."""
+    """Time and memory of every page: what this build needed, beside what was measured on a quiet core."""
 
     def render(self):
-        record = self.read("_data/status.json")
-        rows = []
-        for name, cost in sorted(record["chapters"].items(), key=lambda chapter: self.place(chapter[0])):
-            seconds = executed(self.env.app, Path(self.env.srcdir, "book", f"{name}.ipynb"))[1]
-            rows.append([[self.reference("std", "doc", f"/book/{name}", self.title(name))],
-                         "–" if seconds is None else f"{seconds:.1f}", f"{cost['seconds']:.1f}", f"{cost['peak_mib']}"])
-        head = ["Chapter", "Seconds, this build", "Seconds, one quiet core", "Peak memory, MiB"]
-        return [self.table("Run time and memory of each chapter", head, rows, ["status"]), self.origin(record)]
+        record, paths, rows = self.read("_data/status.json"), notebooks(self.env), []
+        contents = list(self.env.external_site_map)
+        for name, cost in sorted(record["pages"].items(), key=lambda page: contents.index(f"book/{page[0]}")):
+            self.env.note_dependency(str(paths[name]))
+            seconds = executed(self.env.app, paths[name])[1]
+            rows.append([self.link(name), "–" if seconds is None else f"{seconds:.1f}", f"{cost['seconds']:.1f}",
+                         f"{cost['peak_mib']}"])
+        head = ["Page", "Seconds, this build", "Seconds, one quiet core", "Peak memory, MiB"]
+        return [self.table("Run time and memory of each page", head, rows, ["status"]), self.origin(record)]
 
-    def place(self, name):
-        """Where a chapter stands in the book."""
-        return Path(self.env.srcdir, "_toc.yml").read_text(encoding="utf-8").index(f"book/{name}\n")
-
-    def title(self, name):
-        """A chapter's title, read from its first heading."""
-        cells = self.read(f"{name}.ipynb")["cells"]
-        return re.search(r"^# (.+)$", "".join(cells[0]["source"]), re.MULTILINE)[1]
+    def link(self, name):
+        """A page by its title, after the title of the chapter that it is part of."""
+        overview = f"book/{name.partition('/')[0]}/index"
+        names = [overview, f"book/{name}"] if overview in self.env.found_docs else [f"book/{name}"]
+        links = [self.reference("std", "doc", f"/{one}") for one in names]
+        return [links[0], *(node for link in links[1:] for node in (nodes.Text(": "), link))]
 
 
 class Robust(Record):
@@ -311,11 +289,10 @@ def plain_docstring(app, what, name, obj, options, lines):
 def setup(app):
     app.add_node(scrolling, html=(visit_scrolling, depart_scrolling))
     app.add_directive("claims", Claims)
-    app.add_directive("chapter-cost", ChapterCost)
+    app.add_directive("page-cost", PageCost)
     app.add_directive("status", Status)
     app.add_directive("parity", Parity)
     app.add_directive("robust", Robust)
-    app.connect("env-before-read-docs", notebooks_first)
     app.connect("doctree-read", anchor_claims)
     app.connect("autodoc-process-docstring", plain_docstring, priority=100)      # before napoleon
-    return {"parallel_read_safe": True, "parallel_write_safe": True, "env_version": 1}
+    return {"parallel_read_safe": True, "parallel_write_safe": True, "env_version": 2}

@@ -1,12 +1,11 @@
-"""Every chapter runs where readers run it, on one core in 2 GiB of address space, and runs all it shows."""
+"""Every page runs where readers run it, on one core in 2 GiB of address space, and runs all it shows."""
 
 import json
 
 import pytest
 from nbformat import v4
-from notebook_form import ROOT, NotebookError, read
+from notebook_form import ROOT, NotebookError, page_name, pages, read
 from notebook_kernel import execute, one_core
-from notebooks import chapters
 
 GIB = 2**30
 PEAK_MIB = 1024
@@ -26,28 +25,28 @@ def follow(nb, folder, limit=2 * GIB):
     return cost | json.loads(cost["printed"])
 
 
-@pytest.fixture(scope="module", params=chapters(), ids=lambda path: path.stem)
-def chapter(request):
-    """A chapter's name, its notebook with every output, and what the execution cost and left out."""
+@pytest.fixture(scope="module", params=pages(), ids=page_name)
+def page(request):
+    """A page's name, its notebook with every output, and what the execution cost and left out."""
     nb = read(request.param)
-    return request.param.stem, nb, follow(nb, request.param.parent)
+    return page_name(request.param), nb, follow(nb, request.param.parent)
 
 
-def test_every_definition_on_the_page_is_executed(chapter):
-    _, _, cost = chapter
-    assert cost["shown"], "a chapter shows the code that it explains"
+def test_every_definition_on_the_page_is_executed(page):
+    _, _, cost = page
+    assert cost["shown"], "a page shows the code that it explains"
     assert cost["never"] == []
 
 
-def test_memory_stays_below_a_gibibyte_at_its_peak(chapter):
-    name, _, cost = chapter
+def test_memory_stays_below_a_gibibyte_at_its_peak(page):
+    name, _, cost = page
     late = "" if cost["seconds"] <= SECONDS else f", over the {SECONDS} s that a quiet core should need"
     print(f"{name}: {cost['peak_mib']:.0f} MiB, {cost['seconds']:.0f} s followed call by call{late}")
     assert cost["peak_mib"] < PEAK_MIB
 
 
-def test_every_cell_that_makes_an_image_describes_it(chapter):
-    _, nb, _ = chapter
+def test_every_cell_that_makes_an_image_describes_it(page):
+    _, nb, _ = page
     for cell in nb.cells:
         formats = [key for output in cell.get("outputs", []) for key in output.get("data", {})]
         if any(key.startswith("image/") for key in formats):

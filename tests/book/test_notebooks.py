@@ -1,4 +1,4 @@
-"""Every chapter's file keeps the book's promises; every rule is shown to fail on a notebook that breaks it."""
+"""Every notebook keeps the book's promises; every rule is shown to fail on a notebook that breaks it."""
 
 import ast
 import functools
@@ -6,11 +6,10 @@ import importlib
 import re
 
 import pytest
-import yaml
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import v4
-from notebook_form import ROOT, complaints, dumps, normalise, read, setup_source
-from notebooks import chapters
+from notebook_form import ROOT, complaints, dumps, normalise, page_name, pages, read, setup_source
+from sphinx_external_toc.parsing import parse_toc_yaml
 
 from unrolled.page import display
 
@@ -149,33 +148,31 @@ def figures(cell):
     return [output for output in cell.outputs if FIGURE.match(output.get("data", {}).get("text/plain", ""))]
 
 
-def listed():
-    """Every document of the table of contents."""
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    groups = [toc, *toc.get("parts", [])]
-    return {entry["file"] for group in groups for entry in group.get("chapters", [])}
-
-
 # The book.
 
 
-@pytest.mark.parametrize("path", chapters(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", pages(), ids=page_name)
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
-def test_chapter(rule, path):
+def test_page(rule, path):
     assert list(rule(read(path))) == []
 
 
-@pytest.mark.parametrize("path", chapters(), ids=lambda path: path.stem)
-def test_chapter_file_is_byte_for_byte_what_the_tool_writes(path):
+@pytest.mark.parametrize("path", pages(), ids=page_name)
+def test_the_file_is_byte_for_byte_what_the_tool_writes(path):
     assert complaints(path.read_text(encoding="utf-8")) == []
 
 
 def test_every_notebook_is_in_the_table_of_contents():
-    assert {f"book/{path.stem}" for path in chapters()} <= listed()
+    assert {f"book/{page_name(path)}" for path in pages()} <= set(parse_toc_yaml(ROOT / "_toc.yml"))
 
 
-def test_no_notebook_hides_in_a_subfolder():
-    assert sorted((ROOT / "book").rglob("*.ipynb")) == chapters(), "nbval, the tool and the site take book/*.ipynb"
+def test_a_page_is_a_chapters_or_a_chapter():
+    assert [page_name(path) for path in pages() if page_name(path).count("/") > 1] == []
+
+
+def test_a_folder_of_pages_has_an_overview():
+    folders = {path.parent for path in pages()} - {ROOT / "book"}
+    assert [folder.name for folder in sorted(folders) if not (folder / "index.md").exists()] == []
 
 
 # The rules, on a notebook that keeps them and on notebooks that each break one.

@@ -9,8 +9,7 @@ import re
 
 import pytest
 from nbformat import v4
-from notebook_form import read
-from notebooks import chapters
+from notebook_form import page_name, pages, read
 
 FENCE = re.compile(r"^(`{3,}|:{3,}).*?$(.*?)^\1\s*$", re.DOTALL | re.MULTILINE)
 SKIPPED = re.compile(r"\$\$.*?\$\$|\$[^$]+\$|(\{[a-z:]+\})?`[^`]*`|\]\([^)]*\)|^:\w+:.*$",
@@ -47,7 +46,7 @@ def exact(cell):
     return [output.get("text", "") + "\n".join(map(str, output.get("data", {}).values())) for output in cell.outputs]
 
 
-@pytest.mark.parametrize("path", chapters(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", pages(), ids=page_name)
 def test_numbers_in_prose_stand_in_code_or_in_an_exact_output(path):
     assert list(unfounded(read(path))) == []
 

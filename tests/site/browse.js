@@ -135,7 +135,7 @@ async function search(context, word) {
 (async () => {
   const browser = await chromium.launch({ executablePath: chromiumPath, args: FLAGS });
   const report = { visits: [], searches: [], keyboard: [] };
-  const chapter = pages.find((name) => name.endsWith("rnn.html")) ?? pages[0];
+  const chapter = pages.find((name) => name.startsWith("book/rnn")) ?? pages[0];
   const tasks = [];
   for (const width of WIDTHS) {
     for (const colorScheme of SCHEMES) {

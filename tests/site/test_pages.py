@@ -4,16 +4,16 @@ import json
 import re
 import subprocess
 from functools import cache
-from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 import pytest
 import yaml
 from bs4 import BeautifulSoup
+from notebook_form import ROOT, page_name
+from notebook_form import pages as notebooks
 
-ROOT = Path(__file__).resolve().parents[2]
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
-CHAPTERS = sorted(path.stem for path in (ROOT / "book").glob("*.ipynb"))
+NOTEBOOKS = [page_name(path) for path in notebooks()]
 
 # What the HTML checker may say, exactly, and why it stays.
 EXPLAINED = {
@@ -75,7 +75,7 @@ def test_front_door_leads_to_the_front_page(site):
     assert (site / target).is_file()
 
 
-@pytest.mark.parametrize("name", CHAPTERS)
+@pytest.mark.parametrize("name", NOTEBOOKS)
 def test_buttons_carry_the_addresses_of_the_configuration(site, name):
     url, branch = CONFIG["repository"]["url"], CONFIG["repository"]["branch"]
     project, file = urlsplit(url).path.strip("/"), f"book/{name}.ipynb"
@@ -85,7 +85,7 @@ def test_buttons_carry_the_addresses_of_the_configuration(site, name):
         f"{binder}/v2/gh/{project}/{branch}?urlpath=lab/tree/{file}",
         f"{colab}/github/{project}/blob/{branch}/{file}",
         f"{url}/edit/{branch}/{file}",
-        f"../_sources/book/{name}.ipynb",
+        f"{'../' * f'book/{name}'.count('/')}_sources/book/{name}.ipynb",
         url,
     }
     assert wanted <= links, wanted - links
@@ -94,7 +94,7 @@ def test_buttons_carry_the_addresses_of_the_configuration(site, name):
 def test_html_is_valid(site, pages, checker):
     command = [*checker, "--format", "json", "--stdout", *(str(site / page) for page in pages)]
     run = subprocess.run(command, capture_output=True, text=True, timeout=600)
-    messages = [f"{message['url'].rpartition('/')[2]}: {message['message']}: {message.get('extract', '')!r:.160}"
+    messages = [f"{message['url'].partition('/html/')[2]}: {message['message']}: {message.get('extract', '')!r:.160}"
                 for message in json.loads(run.stdout)["messages"] if message["message"] not in EXPLAINED]
     assert not messages, "\n".join(messages)
 

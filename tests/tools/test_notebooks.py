@@ -88,7 +88,8 @@ def test_setup_cell_reads_the_address_from_the_configuration(tmp_path, monkeypat
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A book of its own for the tool."""
-    monkeypatch.setattr(notebooks, "BOOK", tmp_path / "book")
+    for module in (notebook_form, notebooks):
+        monkeypatch.setattr(module, "BOOK", tmp_path / "book")
     monkeypatch.setattr(notebooks, "DRAFTS", tmp_path / "_build/drafts")
     monkeypatch.setattr(notebooks, "ROOT", tmp_path)
     (tmp_path / "book").mkdir()
@@ -97,6 +98,7 @@ def folder(tmp_path, monkeypatch):
 
 def save(folder, *cells, name="tiny"):
     path = folder / f"book/{name}.ipynb"
+    path.parent.mkdir(exist_ok=True)
     path.write_text(dumps(v4.new_notebook(cells=[code("", tags=["setup"]), *cells])))
     return path
 
@@ -135,7 +137,7 @@ def test_one_bad_notebook_does_not_hide_the_others(folder, capfd):
     bad, good = save(folder, name="bad"), save(folder, name="good")
     bad.write_text("not json")
     assert notebooks.main(["run"]) == 1
-    assert "bad.ipynb: cannot be read" in capfd.readouterr().err
+    assert "bad: cannot be read" in capfd.readouterr().err
     assert notebooks.main(["check", str(good)]) == 0
     assert notebooks.main(["check"]) == 1
     assert "not a notebook" in capfd.readouterr().err
@@ -184,19 +186,38 @@ def test_a_draft_becomes_a_notebook_and_comes_back(folder, capfd):
     assert (folder / "book/tiny.ipynb").read_bytes() == first
     assert notebooks.main(["from-text", "absent"]) == 1
     assert "absent.md" in capfd.readouterr().err
+    assert notebooks.main(["to-text", "tiny", str(folder / "book/tiny.ipynb"), "--force"]) == 0
+
+
+def test_pages_lie_in_the_book_and_in_its_chapters_folders(folder, capfd):
+    paths = [save(folder, name=name) for name in ("gru", "rnn/causal", "rnn/order", "rnn")]
+    for name in ("rnn/.ipynb_checkpoints/order-checkpoint", "_build/copy", "_data/other"):
+        (folder / f"book/{name}.ipynb").parent.mkdir()
+        save(folder, name=name)
+    assert sorted(notebook_form.pages()) == sorted(paths)
+    assert [notebook_form.page_name(path) for path in paths] == ["gru", "rnn/causal", "rnn/order", "rnn"]
+    assert [notebook_form.chapter_of(path) for path in paths] == ["gru", "rnn", "rnn", "rnn"]
+    assert notebooks.main(["to-text", "rnn/order"]) == 0
+    assert (folder / "_build/drafts/rnn/order.md").exists()
+    assert notebooks.main(["check", "rnn/order", str(paths[1])]) == 1
+    assert [line.partition(":")[0] for line in capfd.readouterr().err.splitlines() if line[0] != " "] == [
+        "rnn/order", "rnn/causal"]
+    with pytest.raises(SystemExit):
+        notebooks.main(["check", str(folder / "elsewhere.ipynb")])
+    assert "elsewhere.ipynb does not lie under book/" in capfd.readouterr().err
 
 
 def test_measure_records_cost_and_origin(folder):
-    save(folder, code("x = 1"))
+    save(folder, code("x = 1"), name="a/tiny")
     git = ["git", "-C", folder, "-c", "user.name=a", "-c", "user.email=a@example.org"]
     subprocess.run([*git, "init", "-q"], check=True)
     subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "x"], check=True)
     assert notebooks.main(["measure"]) == 0
     record = json.loads((folder / "book/_data/status.json").read_text())
-    assert set(record) == {"chapters", "commit", "date", "device", "versions"}
+    assert set(record) == {"pages", "commit", "date", "device", "versions"}
     assert set(record["versions"]) == {"python", "torch", "numpy", "matplotlib"}
-    assert record["chapters"]["tiny"]["seconds"] > 0
-    assert 50 < record["chapters"]["tiny"]["peak_mib"] < 1024
+    assert record["pages"]["a/tiny"]["seconds"] > 0
+    assert 50 < record["pages"]["a/tiny"]["peak_mib"] < 1024
     assert platform.node() not in record["device"]
 
 

@@ -2,6 +2,7 @@
 
 import json
 
+import notebook_form
 import pytest
 import robust
 from nbformat import v4
@@ -21,7 +22,8 @@ PAGE = {
 def page(tmp_path, monkeypatch):
     """A page whose second half hangs on the last digits of a weight."""
     monkeypatch.setattr(robust, "JOURNAL", tmp_path / "robust.jsonl")
-    path = tmp_path / "page.ipynb"
+    monkeypatch.setattr(notebook_form, "BOOK", tmp_path)
+    path = tmp_path / "chapter/page.ipynb"
 
     def build(stored):
         cells = [v4.new_code_cell(source.format(stored=stored) if "stored" in source else source,
@@ -30,6 +32,7 @@ def page(tmp_path, monkeypatch):
         return v4.new_notebook(cells=cells)
 
     nb = build("")
+    path.parent.mkdir()
     robust.execute(nb, tmp_path, keep_going=True)
     nb = build(nb.cells[1].outputs[0].text.strip())
     robust.execute(nb, tmp_path)
@@ -52,6 +55,7 @@ def test_a_nudge_of_the_weights_finds_all_three_kinds(page):
 
 def test_what_is_done_is_kept_until_the_page_changes(page, capsys):
     first = robust.run(["nudge 1"], [page], {}, 1)
+    assert first[0]["page"] == "chapter/page"
     robust.ENVIRONMENTS["nudge 1"], before = None, robust.ENVIRONMENTS["nudge 1"]     # would fail if it ran again
     try:
         assert robust.run(["nudge 1"], [page], {}, 1) == first
@@ -94,6 +98,7 @@ def test_the_list_has_ten_environments_and_five_nudges(capsys):
 
 @pytest.mark.parametrize(("arguments", "message"), [
     (["nowhere"], "there is no environment nowhere"),
+    (["--pages", "rnn", "nowhere"], "there is no page or chapter nowhere"),
     (["--record", "nudge 1"], "--record is for all pages and at least ten environments"),
 ])
 def test_a_wrong_argument_is_named(arguments, message, capsys):

@@ -1,0 +1,140 @@
+"""The extensions on a small book: chapters that are folders and one that is a page, run side by side and told of."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+from nbformat import v4
+from notebook_form import ROOT, dumps
+
+CONFIGURATION = """
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx_external_toc", "unrolled_directives", "unrolled_execution"]
+exclude_patterns = ["_build"]
+nb_execution_mode = "cache"
+nb_execution_timeout = 20
+nb_execution_show_tb = True
+suppress_warnings = ["mystnb.unknown_mime_type"]
+"""
+CONTENTS = {"format": "jb-book", "root": "book/index", "chapters": [
+    {"file": "book/rnn/index", "sections": [{"file": "book/rnn/order"}, {"file": "book/rnn/causal"}]},
+    {"file": "book/gru"}, {"file": "book/claims"}, {"file": "book/status"}]}
+CLAIM = """
+from IPython.display import display
+bundle = {{"key": "{key}", "figure": "{figure}", "verdict": "holds", "kind": "exact", "basis": "exact"}}
+display({{"application/vnd.unrolled.claim+json": bundle, "text/plain": "{key}"}}, raw=True)  # claim("{key}")
+"""
+MEET = """
+import time
+from pathlib import Path
+Path("{own}.here").touch()
+while not Path("{other}.here").exists():
+    time.sleep(0.1)
+"""
+
+
+def notebook(title, *sources):
+    cells = [v4.new_markdown_cell(f"# {title}\n\n```{{page-cost}}\n```"), *map(v4.new_code_cell, sources)]
+    return dumps(v4.new_notebook(cells=cells))
+
+
+@pytest.fixture
+def book(tmp_path):
+    """The sources of a small book."""
+    row = {"source": ["004"], "measured": "so"}
+    claims = {"in-order": row | {"claim": "In order.", "chapter": "rnn"},
+              "is-causal": row | {"claim": "Causal.", "chapter": "rnn"},
+              "has-gates": row | {"claim": "Gated.", "chapter": "gru"}}
+    names = ("gru", "rnn/causal", "rnn/order")
+    status = {"pages": {name: {"seconds": 1.0, "peak_mib": 100 + at} for at, name in enumerate(names)},
+              "commit": "0" * 12, "date": "2026-01-01", "device": "a processor, one core", "versions": {"python": "3"}}
+    files = {
+        "conf.py": CONFIGURATION, "_toc.yml": yaml.safe_dump(CONTENTS),
+        "book/claims.yml": yaml.safe_dump(claims), "book/_data/status.json": json.dumps(status),
+        "book/index.md": "# Front", "book/claims.md": "# Ledger\n\n```{claims}\n```",
+        "book/status.md": "# Cost\n\n```{status}\n```",
+        "book/rnn/index.md": "# Recurrence\n\n```{claims} rnn\n```",
+        "book/rnn/order.ipynb": notebook("Order", CLAIM.format(key="in-order", figure="one")),
+        "book/rnn/causal.ipynb": notebook("Causality", CLAIM.format(key="is-causal", figure="two")),
+        "book/gru.ipynb": notebook("Gates", CLAIM.format(key="has-gates", figure="three")),
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def build(book):
+    """Build strictly; return the exit status, what was said, and the pages that ran."""
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-b", "html", book, book / "_build/html"]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=120,
+                         env=os.environ | {"PYTHONPATH": str(ROOT / "book/_ext"), "NO_COLOR": "1"})
+    said = run.stdout + run.stderr
+    return run.returncode, said, re.findall(r"^(\S+): (?:\d+\.\d s|failed)$", said, re.MULTILINE)
+
+
+def rows(book, page):
+    """The texts of a page's table, without its head."""
+    soup = BeautifulSoup((book / f"_build/html/book/{page}.html").read_text(encoding="utf-8"), "html.parser")
+    lines = soup.select("table.record tr")[1:]
+    return [[cell.get_text(" ", strip=True) for cell in line.find_all("td")] for line in lines]
+
+
+def test_pages_in_folders_and_beside_them_are_found_run_and_told_of(book):
+    code, said, ran = build(book)
+    assert code == 0, said
+    assert sorted(ran) == ["gru", "rnn/causal", "rnn/order"]
+    assert [row[2] for row in rows(book, "claims")] == ["three", "one", "two"]
+    assert [row[2] for row in rows(book, "rnn/index")] == ["one", "two"], "of all pages of the chapter"
+    status = rows(book, "status")
+    assert [row[0] for row in status] == ["Recurrence : Order", "Recurrence : Causality", "Gates"], "as in the contents"
+    assert [row[3] for row in status] == ["102", "101", "100"]
+    page = (book / "_build/html/book/rnn/order.html").read_text(encoding="utf-8")
+    assert "with 102 MiB of memory at its peak" in page
+    assert 'id="claim-in-order"' in page
+    assert 'href="order.html#claim-in-order"' in (book / "_build/html/book/rnn/index.html").read_text(encoding="utf-8")
+
+
+def test_a_page_that_changes_runs_again_alone_and_the_ledger_follows(book):
+    assert build(book)[0] == 0
+    assert build(book)[2] == []
+    (book / "book/rnn/order.ipynb").write_text(notebook("Order", CLAIM.format(key="in-order", figure="four")))
+    code, said, ran = build(book)
+    assert code == 0, said
+    assert ran == ["rnn/order"]
+    assert [row[2] for row in rows(book, "claims")] == ["three", "four", "two"]
+    assert [row[2] for row in rows(book, "rnn/index")] == ["four", "two"]
+
+
+@pytest.mark.skipif(os.cpu_count() == 1, reason="on one core, pages run one after the other")
+def test_pages_run_side_by_side_each_in_its_folder(book):
+    for own, other, key in (("order", "causal", "in-order"), ("causal", "order", "is-causal")):
+        sources = MEET.format(own=own, other=other), CLAIM.format(key=key, figure="met")
+        (book / f"book/rnn/{own}.ipynb").write_text(notebook(own, *sources))
+    code, said, _ = build(book)
+    assert code == 0, said
+
+
+@pytest.mark.parametrize(("source", "message"), [
+    ("first = 1\n1 / 0", "ZeroDivisionError"),
+    ("import time\ntime.sleep(99)", "timed out"),
+    ("import os\nos._exit(3)", "Kernel died"),
+], ids=["error", "timeout", "death"])
+def test_a_page_that_fails_fails_the_build_and_is_named_with_its_cell(book, source, message):
+    path, good = book / "book/rnn/order.ipynb", (book / "book/rnn/order.ipynb").read_text()
+    path.write_text(notebook("Order", source))
+    (book / "conf.py").write_text(CONFIGURATION.replace("timeout = 20", "timeout = 3"))
+    code, said, ran = build(book)
+    assert code != 0
+    assert sorted(ran) == ["gru", "rnn/causal", "rnn/order"], "the others run to their end"
+    assert "A notebook did not run to its end:\nrnn/order: " in said
+    assert message in said
+    assert source in said or message == "Kernel died", "a dead kernel does not say where"
+    path.write_text(good)
+    code, said, ran = build(book)
+    assert code == 0, said
+    assert ran == ["rnn/order"], "the others are kept"
