@@ -4,12 +4,22 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+import torch
+from torch.nn.utils.rnn import pack_sequence
 
 from unrolled.page.diagrams.attention import encoder_decoder
 from unrolled.page.diagrams.bptt import backward_graph, tally
 from unrolled.page.diagrams.gru import gru_cell
 from unrolled.page.diagrams.lstm import lstm_cell
-from unrolled.page.diagrams.rnn import task_shapes, unrolled_graph
+from unrolled.page.diagrams.rnn import (
+    both_directions,
+    output_and_state,
+    packing,
+    task_shapes,
+    two_nights,
+    two_units,
+    unrolled_graph,
+)
 from unrolled.page.diagrams.transformers import decision, paths
 from unrolled.page.plots import GATES
 from unrolled.studies import page_values
@@ -22,6 +32,12 @@ DRAWINGS = {
     "unrolled, 5 steps": lambda: unrolled_graph(5),
     "backward": lambda: backward_graph(4),
     "task shapes": task_shapes,
+    "two nights": two_nights,
+    "two units": two_units,
+    "output and state": output_and_state,
+    "both directions": both_directions,
+    "packing": packing,
+    "packing, longer": lambda: packing(("if", "return", "x", "else")),
     "tally": lambda: tally("solved", [("one", (3, 20)), ("other", (20, 20))]),
     "encoder and decoder": encoder_decoder,
     "encoder and decoder with attention": lambda: encoder_decoder(attention=True),
@@ -58,6 +74,37 @@ def test_the_unrolled_graph_draws_each_step_and_the_folded_cell(steps):
     for t in ["t", *range(1, steps + 1)]:
         assert all(labels.count(f"{letter}{t}") == 1 for letter in "xhy")
     assert labels.count("U") == labels.count("V") == labels.count("W") == steps + 1
+
+
+def labels_of(drawing):
+    return ["".join(node.itertext()) for node in parse(drawing).iter(f"{SVG}text")]
+
+
+def test_the_two_nights_show_what_the_recurrence_computes():
+    labels = labels_of(two_nights())
+    assert [label for label in labels if len(label) == 5 and label[1] == "."] == [
+        "0.762", "0.363", "0.180", "0.000", "0.000", "0.762"]
+
+
+@pytest.mark.parametrize("words", [("loop", "if", "x"), ("x", "loop", "if"), ("ab", "cd")])
+def test_the_pack_that_is_drawn_is_torchs(words):
+    pack = pack_sequence([torch.tensor([ord(letter) for letter in word]) for word in words], enforce_sorted=False)
+    flat = [chr(code) for code in pack.data]
+    labels = labels_of(packing(words))
+    assert labels[labels.index("data") + 1 : -1] == flat
+    assert [int(label) for label in labels if label.isdigit()] == pack.batch_sizes.tolist()
+
+
+@pytest.mark.parametrize("draw", [two_nights, two_units, output_and_state, both_directions, packing])
+def test_a_drawing_of_the_plain_network_is_legible_on_a_phone(draw):
+    svg = parse(draw())
+    assert float(svg.get("width")) <= 560
+    assert min(float(node.get("font-size")) for node in svg.iter(f"{SVG}text")) >= 13
+
+
+def test_the_overview_of_the_plain_network_shows_the_drawing_that_the_code_draws():
+    saved = Path(__file__).parents[2] / "book/_static/two-nights.svg"
+    assert saved.read_text(encoding="utf-8").strip() == two_nights().data
 
 
 @pytest.mark.parametrize("attention", [False, True])
