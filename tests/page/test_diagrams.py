@@ -8,7 +8,7 @@ import torch
 from torch.nn.utils.rnn import pack_sequence
 
 from unrolled.page.diagrams.attention import encoder_decoder
-from unrolled.page.diagrams.bptt import backward_graph, tally
+from unrolled.page.diagrams.bptt import backward_graph, checkpoints, tally, truncation, worked_chain
 from unrolled.page.diagrams.gru import gru_cell
 from unrolled.page.diagrams.lstm import lstm_cell
 from unrolled.page.diagrams.rnn import (
@@ -21,7 +21,7 @@ from unrolled.page.diagrams.rnn import (
     unrolled_graph,
 )
 from unrolled.page.diagrams.transformers import decision, paths
-from unrolled.page.plots import GATES
+from unrolled.page.plots import BLUE, GATES, VERMILLION
 from unrolled.studies import page_values
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -31,6 +31,9 @@ DRAWINGS = {
     "unrolled": lambda: unrolled_graph(3),
     "unrolled, 5 steps": lambda: unrolled_graph(5),
     "backward": lambda: backward_graph(4),
+    "worked by hand": lambda: worked_chain([1, 0, 0], 0.5, [0.762, 0.363, 0.18], -0.82, [-0.072, -0.345, -0.793]),
+    "truncation": truncation,
+    "checkpoints": checkpoints,
     "task shapes": task_shapes,
     "two nights": two_nights,
     "two units": two_units,
@@ -66,6 +69,20 @@ def test_a_drawing_has_a_title_and_stays_inside_its_frame(draw):
         corners += [tuple(map(float, point.split(","))) for point in head.get("points").split()]
     assert len(corners) > 20
     assert all(0 <= x <= width and 0 <= y <= height for x, y in corners)
+
+
+def test_one_arrow_of_state_crosses_each_cut_and_no_arrow_of_gradient():
+    svg = parse(truncation(3, 4))
+    arrows = [node for node in svg.iter(f"{SVG}path") if "L" in node.get("d")]
+    forward, backward = ([node for node in arrows if node.get("stroke") == color] for color in (BLUE, VERMILLION))
+    assert len(forward) == 11
+    assert len(backward) == 9
+
+
+def test_checkpoints_keep_the_last_state_of_each_segment_but_the_last():
+    svg = parse(checkpoints(3, 3))
+    kept = [node for node in svg.iter(f"{SVG}rect") if node.get("stroke") == BLUE]
+    assert len(kept) == 2 + 2 + 1                               # the forward pass, then the segments still to come
 
 
 @pytest.mark.parametrize("steps", [1, 3, 6])
