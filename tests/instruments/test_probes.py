@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
-from unrolled.instruments.probes import linear_probe
+from unrolled.instruments.probes import linear_probe, named_back
 
 RNG = np.random.default_rng(0)
 FEATURES = RNG.standard_normal((60, 4))
@@ -45,3 +45,16 @@ def test_a_feature_that_never_changes_is_no_trouble():
 def test_what_cannot_be_fitted_is_named(refuses, features, targets, train, message):
     with refuses(ValueError, message):
         linear_probe(features, targets, train)
+
+
+def test_features_that_hold_the_last_two_characters_name_these_and_guess_the_third():
+    characters = RNG.integers(5, size=(6, 300))
+    now, before = np.eye(5)[characters], np.eye(5)[np.roll(characters, 1, axis=1)]
+    named = named_back(np.concatenate([now, before], -1), characters, (0, 1, 2), train=4, alphabet=5)
+    assert named[:2].tolist() == [1, 1]
+    assert abs(named[2] - 0.2) < 0.1
+
+
+def test_texts_to_fit_and_to_score_are_both_needed():
+    with pytest.raises(ValueError, match="train must lie between 1 and 5, got 6"):
+        named_back(np.zeros((6, 10, 2)), np.zeros((6, 10), int), (0, 1), train=6, alphabet=3)

@@ -36,3 +36,30 @@ def linear_probe(features, targets, train, ridge=1e-6):
     gram += ridge * np.trace(gram) / len(gram) * np.eye(len(gram))
     weights = np.linalg.solve(gram, fitted.T @ targets[:train])
     return features[train:] @ weights
+
+
+def named_back(features, characters, lags, train, alphabet):
+    """How often a linear probe names the character that was read k steps ago, for each k.
+
+    Args:
+        features: states or anything else of each step, (texts, T, F).
+        characters: what was read, as indices, (texts, T).
+        lags: the numbers k, in rising order.
+        train: how many texts are fitted; the others are scored.
+        alphabet: how many characters there are.
+
+    Returns:
+        The share of the scored steps at which the character is named, (lags,).
+    """
+    features, characters = np.asarray(features), np.asarray(characters)
+    checks.shape("features", features, ("texts", "T", "F"))
+    checks.shape("characters", characters, features.shape[:2])
+    texts, length = characters.shape
+    if not 0 < train < texts:
+        raise ValueError(f"train must lie between 1 and {texts - 1}, got {train}")
+    steps = np.arange(max(lags), length)                        # so that every lag exists
+    past = np.stack([characters[:, steps - k] for k in lags], -1).reshape(texts * len(steps), -1)     # (N, lags)
+    answers = linear_probe(features[:, steps].reshape(len(past), -1),
+                           np.eye(alphabet)[past].reshape(len(past), -1), train * len(steps))
+    named = answers.reshape(len(answers), len(lags), alphabet).argmax(-1)
+    return (named == past[train * len(steps) :]).mean(0)
