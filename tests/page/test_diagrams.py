@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import pack_sequence
 from unrolled.page.diagrams.attention import encoder_decoder
 from unrolled.page.diagrams.bptt import backward_graph, checkpoints, tally, truncation, worked_chain
 from unrolled.page.diagrams.gru import gru_cell
-from unrolled.page.diagrams.lstm import lstm_cell
+from unrolled.page.diagrams.lstm import lstm_cell, lstm_growing, two_roads
 from unrolled.page.diagrams.rnn import (
     both_directions,
     output_and_state,
@@ -47,6 +47,9 @@ DRAWINGS = {
     "LSTM": lstm_cell,
     "LSTM of 1997": lambda: lstm_cell(forget_gate=False),
     "LSTM with peepholes": lambda: lstm_cell(peephole=True),
+    "LSTM, a sum with its numbers": lambda: lstm_growing(0, x="part", g="1", before="0", after="1", written="1"),
+    "LSTM, three gates with their numbers": lambda: lstm_growing(3, f="1", i="0", g="0", o="1", kept="1", h="0.76"),
+    "two roads": two_roads,
     "GRU": gru_cell,
     "GRU, reset before": lambda: gru_cell(reset_after=False),
     "paths": paths,
@@ -149,6 +152,34 @@ def test_the_path_of_an_lstm_cell_is_the_thickest_line_and_meets_what_the_equati
     assert len(thickest) == 1 + len(on_path)
     assert labels.count("σ") == 2 + forget_gate
     assert labels.count("forget") == forget_gate
+
+
+@pytest.mark.parametrize("stage", range(4))
+def test_a_growing_lstm_has_one_gate_more_at_each_stage_and_ends_as_the_whole(stage):
+    labels = ["".join(node.itertext()) for node in parse(lstm_growing(stage, after="7")).iter(f"{SVG}text")]
+    assert labels.count("σ") == stage
+    assert labels.count("×") == stage
+    assert labels.count("7") == 1
+    whole, grown = (parse(drawing).findall(f"{SVG}path") for drawing in (lstm_cell(), lstm_growing(3)))
+    assert [path.attrib for path in whole] == [path.attrib for path in grown]
+
+
+def test_there_are_four_stages():
+    with pytest.raises(ValueError, match="stage"):
+        lstm_growing(4)
+
+
+@pytest.mark.parametrize("steps", [2, 3, 4])
+def test_one_road_is_the_thick_line_and_the_other_is_dashed(steps):
+    paths = list(parse(two_roads(steps)).iter(f"{SVG}path"))
+    thick = [path for path in paths if float(path.get("stroke-width")) == 6]
+    dashed = [path for path in paths if path.get("stroke-dasharray")]
+    assert len(thick) == len(dashed) == 2 * (steps - 1)
+
+
+def test_the_overview_of_the_lstm_shows_the_drawing_that_the_code_draws():
+    saved = Path(__file__).parents[2] / "book/_static/lstm-cell.svg"
+    assert saved.read_text(encoding="utf-8").strip() == lstm_cell().data
 
 
 @pytest.mark.parametrize(("peephole", "lines"), [(True, 3), (False, 0)])
