@@ -4,7 +4,7 @@
 #   TORCH=cpu           PyTorch without CUDA: on Linux it saves gigabytes (make book TORCH=cpu)
 #   PORT=8001           where `make serve` serves
 #   ONE=1               make robust in one environment instead of all
-#   JOBS=2              how many processes share the unit tests (all cores otherwise)
+#   JOBS=2              how many processes share the tests (all cores otherwise)
 #   TERM=autumn-2027    whose coursework; COURSE=FOLDER where it lies (../course-TERM otherwise)
 #   ASSIGNMENT=gru      which one; SUBMISSIONS=FOLDER-OR-ZIP, ROSTER=CSV, ENGINE=tcp://HOST:8786 as book/teach.md says
 
@@ -59,7 +59,7 @@ test-unit: environment ## unit tests of the package and of the book's sources
 
 test-notebooks: environment ## run every notebook again and compare what it prints with what is stored
 	$(call step,"Every notebook again")
-	@$(PY) -m pytest book -v --durations=3
+	@$(PY) -m pytest book -v --durations=3 -n $(JOBS) --dist loadfile
 
 test-site: book $(SITE_TOOLS)/.installed ## build the site strictly, then check it in a browser
 	$(call step,"Checks of the site")

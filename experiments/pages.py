@@ -1,7 +1,8 @@
-"""A page run again with other seeds: what its own code measures where training decides, as a study.
+"""A page that trains, run again with other seeds: what its own code measures where training decides, as a study.
 
 The page is executed in a fresh kernel in which `unrolled.training.SEEDS` are five other numbers. Each claim of kind
-"trained" that only says what it found `here` leaves the values behind its effects; those of all runs are the record.
+"trained" that only says what it found `here` leaves the values behind its effects; those of all runs are the record. A
+page without such a claim is no study.
 """
 
 import json
@@ -15,9 +16,9 @@ sys.path.append(str(ROOT / "tools"))            # whose modules find each other 
 from notebook_form import page_name, pages, read
 from notebook_kernel import execute
 
-PAGES = {page_name(path).replace("/", "-"): path for path in pages()}        # a record's name is a file's
+PAGES = {page_name(path).replace("/", "-"): path for path in pages() if "here=" in path.read_text(encoding="utf-8")}
 BATCHES = 4                                     # of five seeds each
-MORE = {"attention": 20}                        # one network a run: as many runs as seeds
+MORE = {"attention": 20}                        # chapters whose pages train one network a run: as many runs as seeds
 
 BEFORE = """
 import importlib, pkgutil
@@ -62,7 +63,7 @@ def run(page, first):
 
 def runs(page):
     """The runs of one page, as a study has them."""
-    return [{"page": page, "first": len(SEEDS) * batch} for batch in range(MORE.get(page, BATCHES))]
+    return [{"page": page, "first": len(SEEDS) * batch} for batch in range(MORE.get(page.partition("-")[0], BATCHES))]
 
 
 def table(rows):

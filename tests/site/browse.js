@@ -74,6 +74,7 @@ async function visit(context, name, width, scheme) {
   const gzipped = (await Promise.all(seen.bodies)).reduce((sum, bytes) => sum + bytes, 0);
   const layout = await page.evaluate(() => ({
     theme: document.documentElement.dataset.theme,
+    height: document.documentElement.scrollHeight,
     overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
     mathErrors: [...document.querySelectorAll("mjx-merror, [data-mjx-error]")].map((node) => node.textContent),
     images: [...document.images].filter((image) => !(image.complete && image.naturalWidth)).map((image) => image.src),

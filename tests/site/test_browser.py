@@ -4,6 +4,7 @@ import itertools
 from collections import Counter
 
 import pytest
+from page_measures import PIXELS
 
 LIMIT = 800_000                                           # gzipped bytes of a page and everything that it loads
 
@@ -40,6 +41,12 @@ def test_no_page_scrolls_sideways(browsed):
 def test_pages_are_light(browsed):
     heavy = {visit["page"]: visit["gzipped"] for visit in browsed["visits"] if visit["gzipped"] > LIMIT}
     assert not heavy, f"gzipped bytes, {LIMIT} allowed: {heavy}"
+
+
+def test_no_page_of_a_chapter_is_taller_than_its_measure(browsed):
+    tall = {visit["page"]: visit["height"] for visit in browsed["visits"]
+            if visit["width"] == 1280 and visit["page"].count("/") == 2 and visit["height"] > PIXELS}
+    assert not tall, f"pixels at 1,280, {PIXELS} allowed: {tall}"
 
 
 def test_search_finds_the_chapters(browsed):
