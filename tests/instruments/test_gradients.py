@@ -15,6 +15,7 @@ from unrolled.instruments.gradients import (
     clip_grad_norm,
     clip_grad_value,
     gradient_norm,
+    gru_step_jacobians,
     jacobian_norms,
     step_jacobians,
     temporal_jacobian,
@@ -68,6 +69,19 @@ def test_the_temporal_jacobian_takes_any_recurrence(close):
                 h = gru(x_t, h)
             ends.append(h.detach())
         close(jacobian[:, column], (ends[0] - ends[1]) / (2 * step), 1e-8)
+
+
+@pytest.mark.parametrize("scale", [1, 5])
+def test_step_jacobians_of_a_gru_multiply_to_what_autograd_finds(close, scale):
+    layer, cell = nn.GRU(3, 4, dtype=torch.float64), nn.GRUCell(3, 4, dtype=torch.float64)
+    with torch.no_grad():
+        for p in layer.parameters():
+            p.mul_(scale)
+    cell.load_state_dict({name.removesuffix("_l0"): p for name, p in layer.state_dict().items()})
+    x = normal(6, 3)
+    jacobians = gru_step_jacobians(layer, x)
+    assert jacobians.shape == (6, 4, 4)
+    close(np.linalg.multi_dot(jacobians[::-1]), temporal_jacobian(cell, torch.zeros(4, dtype=torch.float64), x).numpy())
 
 
 @given(T=st.integers(1, 6), H=st.integers(1, 5), seed=st.integers(0, 99))

@@ -3,13 +3,14 @@
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch.nn.utils.rnn import pack_sequence
 
 from unrolled.page.diagrams.attention import encoder_decoder
 from unrolled.page.diagrams.bptt import backward_graph, checkpoints, tally, truncation, worked_chain
-from unrolled.page.diagrams.gru import gru_cell
+from unrolled.page.diagrams.gru import STAGES, gru_cell, scan_tree, slider, two_roads
 from unrolled.page.diagrams.lstm import lstm_cell, lstm_growing, two_roads
 from unrolled.page.diagrams.rnn import (
     both_directions,
@@ -52,6 +53,10 @@ DRAWINGS = {
     "two roads": two_roads,
     "GRU": gru_cell,
     "GRU, reset before": lambda: gru_cell(reset_after=False),
+    **{f"GRU, {stage}": lambda stage=stage: gru_cell(stage=stage) for stage in STAGES},
+    "slider": lambda: slider(0.8, 0.2, (0.9, 0.5, 0.1)),
+    "two roads": two_roads,
+    "scan": lambda: scan_tree([(0.5, 1), (0.5, 1), (1, 2), (0.5, 0)]),
     "paths": paths,
     "decision": lambda: decision(QUESTIONS, "a Transformer"),
 }
@@ -70,7 +75,7 @@ def test_a_drawing_has_a_title_and_stays_inside_its_frame(draw):
     corners += [(float(node.get("cx")), float(node.get("cy"))) for node in svg.iter(f"{SVG}circle")]
     for head in svg.iter(f"{SVG}polygon"):
         corners += [tuple(map(float, point.split(","))) for point in head.get("points").split()]
-    assert len(corners) > 20
+    assert len(corners) > 12
     assert all(0 <= x <= width and 0 <= y <= height for x, y in corners)
 
 
@@ -199,6 +204,48 @@ def test_the_resets_of_a_gru_differ_in_the_order_of_matrix_and_gate(reset_after)
 def test_the_state_of_a_gru_has_the_thickest_line():
     widths = [float(node.get("stroke-width")) for node in parse(gru_cell()).iter(f"{SVG}path")]
     assert widths.count(max(widths)) == 3                       # to the gate, to the sum, to h_t
+
+
+def test_each_stage_of_a_gru_adds_to_the_one_before():
+    parts = [[node.tag + "".join(node.itertext()) for node in parse(gru_cell(stage=stage)).iter()] for stage in STAGES]
+    assert len(parts[0]) < len(parts[1]) < len(parts[2])
+    labels = [{"".join(node.itertext()) for node in parse(gru_cell(stage=stage)).iter(f"{SVG}text")}
+              for stage in STAGES]
+    assert labels[1] - labels[0] == {"U"}
+    assert labels[2] - labels[1] == {"r", "reset"}
+
+
+def test_a_slider_stands_at_the_new_state():
+    svg = parse(slider(0.8, 0.2, (1, 0.25)))
+    knobs = [float(node.get("cx")) for node in svg.iter(f"{SVG}circle")]
+    labels = ["".join(node.itertext()) for node in svg.iter(f"{SVG}text")]
+    assert knobs == [410, 150 + 260 / 4]
+    assert "new state 0.8" in labels
+    assert "0.35" in labels
+
+
+def test_the_numbers_on_the_two_roads_are_those_of_the_equations():
+    h, r, swap = np.array([1, -1]), np.array([1, 0]), np.array([[0, 1], [1, 0]])
+    roads = [(h, r * h, swap @ (r * h), np.tanh(swap @ (r * h))),
+             (h, swap @ h, r * (swap @ h), np.tanh(r * (swap @ h)))]
+    labels = ["".join(node.itertext()) for node in parse(two_roads()).iter(f"{SVG}text")]
+    drawn = [float(label.replace("−", "-")) for label in labels if label.lstrip("−").replace(".", "").isdigit()]
+    assert drawn == [round(float(value), 2) for road in roads for station in road for value in station]
+
+
+def test_a_scan_merges_steps_into_one_that_does_the_same():
+    steps, h = [(0.5, 1), (0.25, 2), (1, 2), (0.5, 0)], 4.0
+    labels = ["".join(node.itertext()) for node in parse(scan_tree(steps)).iter(f"{SVG}text")]
+    factor, term = next(label for label in reversed(labels) if "·" in label).split(" · h + ")
+    expected = h
+    for a, b in steps:
+        expected = a * expected + b
+    assert float(factor) * h + float(term) == expected
+
+
+def test_the_gru_overview_shows_the_drawing_that_the_code_draws():
+    saved = Path(__file__).parents[2] / "book/_static/gru-two-roads.svg"
+    assert saved.read_text(encoding="utf-8").strip() == two_roads().data
 
 
 def test_the_front_page_shows_the_drawing_that_the_code_draws():

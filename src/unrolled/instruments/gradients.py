@@ -38,6 +38,34 @@ def step_jacobians(states, weight_hh, nonlinearity="tanh"):
     return slope[nonlinearity](states)[:, :, None] * weight_hh          # (T, H, 1) * (H, H)
 
 
+def gru_step_jacobians(layer, x):
+    """dh_t / dh_{t-1} at every step of a GRU with the reset after the matrix, in closed form.
+
+        J_t = diag(z) + diag((h_{t-1} - n) z (1 - z)) U_z + diag((1 - z) (1 - n^2) r) U_n
+            + diag((1 - z) (1 - n^2) m r (1 - r)) U_r,                               m = U_n h_{t-1} + b_Un
+
+    Args:
+        layer: a `torch.nn.GRU`, or one with its parameters, of one layer and one direction.
+        x: inputs of one sequence that starts from a state of zeros, (T, D), a tensor.
+
+    Returns:
+        (T, H, H), an array.
+    """
+    p = {name: value.detach().numpy() for name, value in layer.named_parameters()}
+    U_r, U_z, U_n = np.split(p["weight_hh_l0"], 3)                      # (H, H) each
+    h, found = np.zeros(len(U_r), U_r.dtype), []
+    for drive in x.detach().numpy() @ p["weight_ih_l0"].T + p["bias_ih_l0"]:
+        past = p["weight_hh_l0"] @ h + p["bias_hh_l0"]
+        (a_r, a_z, a_n), (m_r, m_z, m) = np.split(drive, 3), np.split(past, 3)
+        r, z = (1 / (1 + np.exp(-a)) for a in (a_r + m_r, a_z + m_z))
+        n = np.tanh(a_n + r * m)
+        through_z, through_n = (h - n) * z * (1 - z), (1 - z) * (1 - n**2)
+        found.append(np.diag(z) + through_z[:, None] * U_z
+                     + through_n[:, None] * (r[:, None] * U_n + (m * r * (1 - r))[:, None] * U_r))
+        h = z * h + (1 - z) * n
+    return np.array(found)
+
+
 def jacobian_norms(jacobians):
     """The spectral norm of dh_T / dh_{T-k} for k = 0 ... T.
 
