@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import pack_sequence
 
 from unrolled.page.diagrams.attention import encoder_decoder
 from unrolled.page.diagrams.bptt import backward_graph, checkpoints, tally, truncation, worked_chain
-from unrolled.page.diagrams.gru import STAGES, gru_cell, scan_tree, slider, two_roads
+from unrolled.page.diagrams.gru import STAGES, gru_cell, scan_tree, slider, two_resets
 from unrolled.page.diagrams.lstm import lstm_cell, lstm_growing, two_roads
 from unrolled.page.diagrams.rnn import (
     both_directions,
@@ -55,7 +55,7 @@ DRAWINGS = {
     "GRU, reset before": lambda: gru_cell(reset_after=False),
     **{f"GRU, {stage}": lambda stage=stage: gru_cell(stage=stage) for stage in STAGES},
     "slider": lambda: slider(0.8, 0.2, (0.9, 0.5, 0.1)),
-    "two roads": two_roads,
+    "two resets": two_resets,
     "scan": lambda: scan_tree([(0.5, 1), (0.5, 1), (1, 2), (0.5, 0)]),
     "paths": paths,
     "decision": lambda: decision(QUESTIONS, "a Transformer"),
@@ -228,7 +228,7 @@ def test_the_numbers_on_the_two_roads_are_those_of_the_equations():
     h, r, swap = np.array([1, -1]), np.array([1, 0]), np.array([[0, 1], [1, 0]])
     roads = [(h, r * h, swap @ (r * h), np.tanh(swap @ (r * h))),
              (h, swap @ h, r * (swap @ h), np.tanh(r * (swap @ h)))]
-    labels = ["".join(node.itertext()) for node in parse(two_roads()).iter(f"{SVG}text")]
+    labels = ["".join(node.itertext()) for node in parse(two_resets()).iter(f"{SVG}text")]
     drawn = [float(label.replace("−", "-")) for label in labels if label.lstrip("−").replace(".", "").isdigit()]
     assert drawn == [round(float(value), 2) for road in roads for station in road for value in station]
 
@@ -245,7 +245,7 @@ def test_a_scan_merges_steps_into_one_that_does_the_same():
 
 def test_the_gru_overview_shows_the_drawing_that_the_code_draws():
     saved = Path(__file__).parents[2] / "book/_static/gru-two-roads.svg"
-    assert saved.read_text(encoding="utf-8").strip() == two_roads().data
+    assert saved.read_text(encoding="utf-8").strip() == two_resets().data
 
 
 def test_the_front_page_shows_the_drawing_that_the_code_draws():

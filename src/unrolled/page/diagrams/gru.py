@@ -96,7 +96,7 @@ def slider(old, candidate, keeps):
     return drawing.svg()
 
 
-def two_roads():
+def two_resets():
     """The old state (1, −1) on its way to the candidate, once with the reset before the matrix and once after it.
 
     The reset gate is (1, 0), and the matrix exchanges the two entries.
