@@ -21,7 +21,7 @@ from unrolled.page.diagrams.rnn import (
     two_units,
     unrolled_graph,
 )
-from unrolled.page.diagrams.transformers import decision, paths
+from unrolled.page.diagrams.transformers import block, decision, growing_cache, heads, paths, two_memories
 from unrolled.page.plots import BLUE, GATES, VERMILLION
 from unrolled.studies import page_values
 
@@ -59,6 +59,11 @@ DRAWINGS = {
     "scan": lambda: scan_tree([(0.5, 1), (0.5, 1), (1, 2), (0.5, 0)]),
     "paths": paths,
     "decision": lambda: decision(QUESTIONS, "a Transformer"),
+    "block": block,
+    "heads": heads,
+    "three heads": lambda: heads(3),
+    "cache": growing_cache,
+    "two memories": two_memories,
 }
 
 
@@ -284,3 +289,33 @@ def test_a_flow_chart_is_legible_on_a_phone():
     svg = parse(decision(QUESTIONS, "a Transformer"))
     assert float(svg.get("width")) <= 343                   # 375 pixels less the page's margins: no need to shrink it
     assert min(float(node.get("font-size")) for node in svg.iter(f"{SVG}text")) >= 12
+
+
+def test_an_edge_of_a_flow_chart_may_lead_to_another_page():
+    svg = parse(decision([("a stream?", ("yes", "cache.html#state"), "an LSTM", ("no", "reach"))], "a Transformer"))
+    assert [node.get("href") for node in svg.iter(f"{SVG}a")] == ["cache.html#state", "#reach"]
+
+
+def test_the_residual_line_of_a_block_is_the_thickest_and_only_post_norm_has_a_norm_on_it():
+    svg = parse(block())
+    widths = [float(node.get("stroke-width")) for node in svg.iter(f"{SVG}path")]
+    assert widths.count(max(widths)) == 2                       # a line each
+    rows = [float(node.get("y1") or node.get("d").split(",")[1].split(" ")[0])
+            for node in svg.iter(f"{SVG}path") if float(node.get("stroke-width")) == max(widths)]
+    norms = [float(node.get("y")) + float(node.get("height")) / 2 for node in svg.iter(f"{SVG}rect")
+             if float(node.get("height")) == 28]
+    assert [norms.count(row) for row in rows] == [2, 0]
+    assert len(norms) == 4
+
+
+@pytest.mark.parametrize("steps", [3, 5])
+def test_a_causal_mask_lets_through_the_diagonal_and_what_is_below(steps):
+    labels = ["".join(node.itertext()) for node in parse(growing_cache(steps)).iter(f"{SVG}text")]
+    assert labels.count("✓") == steps * (steps + 1) // 2
+    assert labels.count("−∞") == steps * (steps - 1) // 2
+    assert labels.count("+") == steps
+
+
+def test_the_overview_of_the_transformers_shows_the_drawing_that_the_code_draws():
+    saved = Path(__file__).parents[2] / "book/_static/two-memories.svg"
+    assert saved.read_text(encoding="utf-8").strip() == two_memories().data

@@ -230,3 +230,11 @@ def test_table_refuses_a_column_without_a_title(terminal):
 def test_table_refuses_a_row_of_another_length(terminal):
     with pytest.raises(ValueError, match="row 'depth' must have 1 cells, got 2"):
         display.table("Costs", ["layer", "LSTM"], ROWS[1:])
+
+
+@pytest.mark.parametrize(("target", "address"), [
+    ("state", "#state"), ("cache.html", "cache.html"), ("cache.html#state", "cache.html#state"),
+])
+def test_a_row_leads_to_an_anchor_or_to_another_page(notebook, target, address):
+    display.table("Costs", ["layer", "LSTM"], [("state", target, ["512"])])
+    assert bs4.BeautifulSoup(notebook[0]["text/html"], "html.parser").a["href"] == address

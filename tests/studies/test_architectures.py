@@ -275,3 +275,14 @@ def test_the_record_lacks_nothing_that_the_experiment_would_run():
     assert architectures.configurations(rows) == architectures.CONFIGURATIONS
     assert architectures.runs(rows=rows) == []
     assert {row["updates"] for row in rows if row["task"] == "text"} == {architectures.UPDATES["text"]}
+
+
+def test_scores_are_one_a_seed_and_alike_picks_the_nearest_size():
+    rows = studies.rows("architectures")
+    near = architectures.alike(rows, "text")
+    assert len(architectures.scores(rows, near["LSTM"])) == len(architectures.SEEDS)
+    assert {architectures.chosen(rows, *one)[0]["parameters"] // 1000 for one in near.values()} <= {39, 40}
+    cheaper = architectures.alike(rows, "text", by="flops", wanted=80_000)["Transformer"]
+    assert cheaper[2] < near["Transformer"][2]
+    longest = architectures.scores(rows, near["Transformer"], "256")
+    assert (longest > architectures.scores(rows, near["Transformer"])).all()

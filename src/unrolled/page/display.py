@@ -36,13 +36,13 @@ def show(obj, *more, docstring=True):
 
 
 def table(label, head, rows):
-    """Display a table in which every row leads to the place on the page where it is measured.
+    """Display a table in which every row leads to the place where it is measured.
 
     Args:
         label: what the table is, for those who hear it.
         head: titles of the columns, the first that of the rows' names.
-        rows: (name, anchor, cells): the name, and after a line break its unit or condition; the anchor without its
-            hash; the cells as text, one a further column.
+        rows: (name, target, cells): the name, and after a line break its unit or condition; where it is measured, as
+            for `address`; the cells as text, one a further column.
 
     Raises:
         ValueError: a column without a title, or a row with fewer or more cells than columns.
@@ -54,9 +54,9 @@ def table(label, head, rows):
             raise ValueError(f"row {name!r} must have {len(head) - 1} cells, got {len(cells)}")
     titles = "".join(f'<th scope="col">{html.escape(title)}</th>' for title in head)
     body = "".join(
-        f'<tr><th scope="row"><a href="#{html.escape(anchor)}">{html.escape(name.partition(chr(10))[0])}</a>'
+        f'<tr><th scope="row"><a href="{html.escape(address(target))}">{html.escape(name.partition(chr(10))[0])}</a>'
         + (f"<small>{html.escape(name.partition(chr(10))[2])}</small>" if "\n" in name else "") + "</th>"
-        + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>" for name, anchor, cells in rows)
+        + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>" for name, target, cells in rows)
     lines = [head, *([name.replace("\n", ", "), *cells] for name, _, cells in rows)]
     widths = [max(map(len, column)) for column in zip(*lines)]
     plain = "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines)
@@ -64,6 +64,14 @@ def table(label, head, rows):
                        f'<table class="record named"><thead><tr>{titles}</tr></thead><tbody>{body}</tbody>'
                        "</table></div>",
           "text/plain": plain}, otherwise=plain)
+
+
+def address(target):
+    """Where a link leads: an anchor of this page without its hash, or another page, `cache.html` or `cache.html#state`.
+
+    A link in a table or a drawing is HTML that the book's builder leaves as it is, so a page is named as on the site.
+    """
+    return target if target.partition("#")[0].endswith(".html") else f"#{target}"
 
 
 def claim(key, figure, holds=None, kind="exact", when=None, on=None, here=None):

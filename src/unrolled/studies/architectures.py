@@ -346,6 +346,42 @@ def chosen(rows, *configuration):
     return sorted((row for row in mine if row["seed"] in SEEDS), key=lambda row: row["seed"])
 
 
+def scores(rows, configuration, length=None):
+    """Test scores of one configuration, one a seed.
+
+    Args:
+        rows: of the record.
+        configuration: one of `configurations`.
+        length: of the tested sequences, as the record names it; as long as in training if left out.
+
+    Returns:
+        An array, one number for each of `SEEDS`. Errors as for `tuned`.
+    """
+    runs = chosen(rows, *configuration)
+    return np.array([run["test"][length or next(iter(run["test"]))] for run in runs])
+
+
+def alike(rows, task, characters=None, by="parameters", wanted=40_000):
+    """The configuration of each model on a task that comes closest to so many weights, or operations a step.
+
+    Args:
+        rows: of the record.
+        task: its name.
+        characters: of the training text that were used; None for all.
+        by: "parameters" of the layer, or "flops" a step.
+        wanted: how many.
+
+    Returns:
+        Configurations by model, in the order of the rows.
+    """
+    sizes = {}
+    for one in configurations(rows):
+        if one[0] == task and one[3] == characters:
+            off = abs(chosen(rows, *one)[0][by] - wanted)
+            sizes.setdefault(one[1], []).append((off, one))
+    return {model: min(options)[1] for model, options in sizes.items()}
+
+
 # The runs, and the table
 
 WEIGHTS = 40_000                                # of the sequence layer

@@ -8,7 +8,9 @@ of thirty groups of windows: how they spread is the test's own sampling error.
 
 import math
 
+import numpy as np
 import torch
+from scipy import stats
 
 from unrolled.data import load_source_code
 from unrolled.data.source_code import encode
@@ -85,6 +87,39 @@ def chosen(rows, model, updates):
     rate = best_rate(rows, model, updates)
     mine = [row for row in rows if (row["model"], row["updates"], row["learning_rate"]) == (model, updates, rate)]
     return sorted((row for row in mine if row["seed"] in SEEDS), key=lambda row: row["seed"])
+
+
+def groups(rows, model, updates):
+    """Mean losses of the scored runs in nats, (seeds, groups of windows)."""
+    return np.array([row["groups"] for row in chosen(rows, model, updates)])
+
+
+def finished(rows, models):
+    """The budgets at which every one of these models has all its scored seeds."""
+    return [updates for updates in BUDGETS if any(row["updates"] == updates for row in rows) and all(
+        len(chosen(rows, model, updates)) == len(SEEDS) for model in models)]
+
+
+def further(rows, one, other, updates, confidence=0.95):
+    """How much larger the perplexity of one model is than that of another, in per cent.
+
+    The interval holds two uncertainties: of the seeds, and of the test, by its groups of windows, which are paired
+    between the models. The degrees of freedom are those of the seeds, the fewer of the two.
+
+    Args:
+        rows: of the record.
+        one, other: models.
+        updates: the budget.
+        confidence: of the interval.
+
+    Returns:
+        The mean and the ends of the interval.
+    """
+    pair = [groups(rows, name, updates) for name in (one, other)]
+    paired = pair[0].mean(0) - pair[1].mean(0)
+    error = math.sqrt(sum(part.mean(1).var(ddof=1) / len(part) for part in pair) + paired.var(ddof=1) / len(paired))
+    half = stats.t.ppf((1 + confidence) / 2, len(pair[0]) - 1) * error
+    return [100 * math.expm1(paired.mean() + side * half) for side in (0, -1, 1)]
 
 
 def runs(small=False, rows=()):
