@@ -21,7 +21,7 @@ from unrolled.page.diagrams.rnn import (
     two_units,
     unrolled_graph,
 )
-from unrolled.page.diagrams.transformers import block, decision, growing_cache, heads, paths, two_memories
+from unrolled.page.diagrams.transformers import block, decision, growing_cache, heads, paths, three_uses, two_memories
 from unrolled.page.plots import BLUE, GATES, VERMILLION
 from unrolled.studies import page_values
 
@@ -64,6 +64,7 @@ DRAWINGS = {
     "three heads": lambda: heads(3),
     "cache": growing_cache,
     "two memories": two_memories,
+    "three uses": three_uses,
 }
 
 

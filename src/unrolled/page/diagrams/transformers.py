@@ -233,3 +233,27 @@ def two_memories(facts=5):
         else:
             drawing.text(x[2], high - 20, " a state of fixed size", size=13, color=color)
     return drawing.svg()
+
+
+def three_uses():
+    """An encoder and a decoder side by side, and the three uses of attention: both ways, causal, and across."""
+    drawing = Drawing(520, 330, "An encoder and a decoder: self-attention, causal self-attention and cross-attention")
+    left, right, wide = 120, 380, 168
+    columns = {left: (" encoder", "x", {210: (" self-attention", BLUE), 110: (" feed-forward", PALE)}),
+               right: (" decoder", "y", {250: (" causal self-attention", BLUE), 180: (" cross-attention", VERMILLION),
+                                         110: (" feed-forward", PALE)})}
+    for x, (title, letter, boxes) in columns.items():
+        drawing.text(x, 24, title, size=14)
+        drawing.text(x, 318, letter)
+        places = [302, *boxes, 50]
+        for low, high in zip(places, places[1:]):
+            drawing.arrow(x, low - (18 if low in boxes else 0), x, high + (18 if high in boxes else 0))
+        for y, (label, color) in boxes.items():
+            drawing.parts.append(f'<rect x="{x - wide / 2}" y="{y - 17}" width="{wide}" height="34" rx="8" '
+                                 f'fill="{color}" fill-opacity="0.16" stroke="{color}" stroke-width="1.8"/>')
+            drawing.text(x, y + 5, label, size=13)
+    drawing.bend((left, 66), (left + 110, 66), (left + 110, 180), (right - wide / 2, 180), color=VERMILLION)
+    drawing.text(left + 122, 130, " keys", "start", VERMILLION, 13)
+    drawing.text(left + 122, 146, " values", "start", VERMILLION, 13)
+    drawing.text(right, 44, " next symbol", size=13)
+    return drawing.svg()
