@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn.utils.rnn import pack_sequence
 
-from unrolled.page.diagrams.attention import encoder_decoder
+from unrolled.page.diagrams.attention import answer_tree, encoder_decoder, lookup
 from unrolled.page.diagrams.bptt import backward_graph, checkpoints, tally, truncation, worked_chain
 from unrolled.page.diagrams.gru import STAGES, gru_cell, scan_tree, slider, two_resets
 from unrolled.page.diagrams.lstm import lstm_cell, lstm_growing, two_roads
@@ -28,6 +28,9 @@ from unrolled.studies import page_values
 SVG = "{http://www.w3.org/2000/svg}"
 QUESTIONS = [("a stream?", ("yes", "streaming"), "an LSTM", ("no", "at-once")),
              ("a known reach,\nand short?", ("yes", "field"), "a TCN", ("no", "reach"))]
+WORDS, KEYS, VALUES = ("17", "March", "2026"), ((1, 0), (0, 2), (2, 0)), (7, 3, 6)
+ANSWERS = {"": {"a": 0.6, "b": 0.4}, "a": {"a": 0.5, "b": 0.5}, "b": {"a": 0.9, "b": 0.1}}
+STATIC = Path(__file__).parents[2] / "book/_static"
 DRAWINGS = {
     "unrolled": lambda: unrolled_graph(3),
     "unrolled, 5 steps": lambda: unrolled_graph(5),
@@ -45,6 +48,8 @@ DRAWINGS = {
     "tally": lambda: tally("solved", [("one", (3, 20)), ("other", (20, 20))]),
     "encoder and decoder": encoder_decoder,
     "encoder and decoder with attention": lambda: encoder_decoder(attention=True),
+    "one query": lambda: lookup(WORDS, (0, 1), KEYS, VALUES),
+    "answers": lambda: answer_tree(ANSWERS, "aa", "ba"),
     "LSTM": lstm_cell,
     "LSTM of 1997": lambda: lstm_cell(forget_gate=False),
     "LSTM with peepholes": lambda: lstm_cell(peephole=True),
@@ -145,6 +150,20 @@ def test_only_attention_reads_every_state_of_the_encoder(attention):
     for letter, steps in {"x": 4, "h": 4, "s": 3}.items():
         assert all(labels.count(f"{letter}{k}") == 1 for k in range(1, steps + 1))
     assert [labels.count(f"a2{s}") for s in range(1, 5)] == [int(attention)] * 4
+
+
+def test_a_lookup_writes_the_weights_and_their_mean():
+    labels = ["".join(node.itertext()) for node in parse(lookup(WORDS, (0, 1), KEYS, VALUES)).iter(f"{SVG}text")]
+    assert [labels.count("0.107"), labels.count("0.787"), labels.count("3.746")] == [2, 1, 1]
+
+
+def test_a_tree_writes_the_probability_of_each_answer():
+    labels = ["".join(node.itertext()) for node in parse(answer_tree(ANSWERS, "aa", "ba")).iter(f"{SVG}text")]
+    assert [label for label in labels if label in ("0.30", "0.36", "0.04")] == ["0.30", "0.30", "0.36", "0.04"]
+
+
+def test_the_overview_of_attention_shows_what_the_code_draws():
+    assert (STATIC / "attention.svg").read_text(encoding="utf-8") == encoder_decoder(attention=True).data + "\n"
 
 
 def widths(svg):

@@ -126,6 +126,12 @@ def test_a_configuration_that_was_not_run_is_named(refuses):
         bottleneck.chosen([], "copy", None, 4)
 
 
+def test_a_run_is_trained_again_at_the_rate_of_the_record_with_the_seed_that_is_asked_for(monkeypatch):
+    monkeypatch.setattr(bottleneck, "train", lambda *arguments: arguments)
+    rows = studies.rows("bottleneck")
+    assert bottleneck.again(rows, "reverse", "general", seed=7) == ("reverse", "general", 64, 0.005, 7, 600)
+
+
 def test_a_recorded_run_done_again_begins_as_the_record_says():
     row = next(row for row in studies.rows("bottleneck") if row["attention"] == "dot" and row["task"] == "reverse")
     names = "task", "attention", "hidden_size", "learning_rate", "seed", "updates"

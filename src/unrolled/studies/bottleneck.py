@@ -242,6 +242,23 @@ def chosen(rows, task, attention, hidden_size, updates=None):
     return sorted(found, key=lambda row: row["seed"])
 
 
+def again(rows, task, attention, hidden_size=64, seed=0):
+    """Train a recorded run once more, at the rate and for the updates of the record.
+
+    Args:
+        rows, task, attention, hidden_size: as for `tuned`.
+        seed: of the weights and of every batch; one of `SEEDS` is a run of the record.
+
+    Returns:
+        The model, and the dict of `train`.
+
+    Raises:
+        ValueError: no such configuration.
+    """
+    row = chosen(rows, task, attention, hidden_size)[0]
+    return train(task, attention, hidden_size, row["learning_rate"], seed, row["updates"])
+
+
 def agree(one, other, tolerance=1e-3):
     """Whether two results can be the same run on two machines.
 
