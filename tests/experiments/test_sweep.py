@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMAND = [sys.executable, "-W", "error", "-m", "experiments", "lags", "--small"]
+COMMAND = [sys.executable, "-W", "error", "-m", "experiments", "long-memory", "--small"]
 
 
 def start(arguments, **options):
@@ -89,7 +89,7 @@ def uninterrupted(tmp_path_factory):
 
 def test_a_scheduler_s_address_is_all_it_needs(uninterrupted):
     folder, out, err, _ = uninterrupted
-    result = json.loads((folder / "lags-small.json").read_text(encoding="utf-8"))
+    result = json.loads((folder / "long-memory-small.json").read_text(encoding="utf-8"))
     assert {"commit", "date", "device", "versions"} <= result.keys()
     assert len(result["rows"]) == len(lines(folder))
     assert f"{len(result['rows'])}/{len(result['rows'])}" in err            # the progress bar
@@ -99,13 +99,13 @@ def test_a_scheduler_s_address_is_all_it_needs(uninterrupted):
 def test_a_scheduler_that_goes_away_is_named_and_what_is_finished_stays(uninterrupted):
     folder, _, _, orphan = uninterrupted
     assert orphan.returncode == 1
-    assert "lags-small: the scheduler has gone; what is finished is kept" in orphan.complaint
+    assert "long-memory-small: the scheduler has gone; what is finished is kept" in orphan.complaint
     assert lines(folder / "orphan")
     assert not list((folder / "orphan").glob("*.json"))
 
 
 def test_killed_half_way_and_started_again_it_writes_the_same_bytes(uninterrupted, tmp_path):
-    whole = uninterrupted[0] / "lags-small.json"
+    whole = uninterrupted[0] / "long-memory-small.json"
     command = [*COMMAND, "--workers", "1", "--folder", tmp_path]
     killed = start(command, cwd=ROOT)
     try:
