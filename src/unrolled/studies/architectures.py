@@ -268,7 +268,7 @@ def _elnino(seed, _, months=36, batch=32, warm_up=12):
 
 
 def memory(name, lag=100, batch=16, evaluation=256):
-    """A task of `unrolled.long_memory`, asked for at the last step; in the test also over twice as many steps.
+    """A task of `unrolled.studies.long_memory`, asked for at the last step; in the test also over twice as many steps.
 
     Args:
         name: of the task.
