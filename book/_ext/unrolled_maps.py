@@ -91,7 +91,7 @@ def page(root, document):
 def heading(path):
     """The first heading of a notebook or of a Markdown file."""
     text = "".join(read(path).cells[0].source) if path.suffix == ".ipynb" else path.read_text(encoding="utf-8")
-    return re.search(r"^# (.+)$", text, re.MULTILINE)[1].strip()
+    return re.search(r"^# (.+)$", text, re.MULTILINE)[1].replace("`", "").strip()
 
 
 def arrows(pages):
@@ -106,10 +106,11 @@ def arrows(pages):
 
 
 def ranks(pages):
-    """By name, how many steps of arrows lie above a page."""
-    found, links = {}, arrows(pages)
-    for one in pages:                                           # in the order of reading, so that needs come first
-        found[one.name] = max((found.get(source, -1) + 1 for source, name in links if name == one.name), default=0)
+    """By name, the level at which a page stands: below all that it needs, and never above a page that is read before."""
+    found, links, level = {}, arrows(pages), 0
+    for one in pages:
+        above = [found.get(source, -1) + 1 for source, name in links if name == one.name]
+        found[one.name] = level = max(level, *above, 0)
     return found
 
 
@@ -146,12 +147,19 @@ def draw_chapter(chapter, address, columns=2):
 
 def box(drawing, x, y, width, height, target, lines, small):
     """A box that is a link: its title, and below it a small line."""
-    drawing.parts.append(f'<a href="{html.escape(target)}"><rect x="{x}" y="{y}" width="{width}" height="{height}" '
-                         f'rx="8" fill="{BLUE}" fill-opacity="0.1" stroke="{BLUE}" stroke-width="1.6"/>')
+    drawing.parts.append(f'<a href="{html.escape(target)}">')
+    frame(drawing, x, y, width, height)
     for number, text in enumerate(lines):
         drawing.text(x + width / 2, y + 19 + 16 * number, f" {html.escape(text)}", size=13)
     drawing.text(x + width / 2, y + height - 6, f" {small}", color=PALE, size=11)
     drawing.parts.append("</a>")
+
+
+def frame(drawing, x, y, width, height):
+    """An opaque box, so that an arrow passes behind it."""
+    where = f'x="{x}" y="{y}" width="{width}" height="{height}" rx="8"'
+    drawing.parts.append(f'<rect {where} fill="#FFFFFF"/><rect {where} fill="{BLUE}" fill-opacity="0.1" '
+                         f'stroke="{BLUE}" stroke-width="1.6"/>')
 
 
 def draw_book(found, address, columns):
@@ -174,8 +182,7 @@ def draw_book(found, address, columns):
         drawing.bend(*points, color=PALE, width=2)
     for one in found:
         x, y, high = place[one.name]
-        drawing.parts.append(f'<rect x="{x}" y="{y}" width="{wide}" height="{high}" rx="8" fill="{BLUE}" '
-                             f'fill-opacity="0.1" stroke="{BLUE}" stroke-width="1.6"/>')
+        frame(drawing, x, y, wide, high)
         link(drawing, x + 12, y + 24, address(one.name), textwrap.shorten(one.title, 38, placeholder=" …"), 15, True)
         for number, part in enumerate(one.pages):
             link(drawing, x + 12, y + top + 8 + LINE * number, address(part.name), part.title, 13)
