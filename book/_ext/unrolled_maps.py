@@ -29,6 +29,7 @@ from page_measures import head
 
 logger = logging.getLogger(__name__)
 LINK = re.compile(r"\[[^\]]*\]\(([^)#]+)(?:#[^)]*)?\)")
+FAINT = "#A8A8A8"
 BOX, HIGH, ACROSS, DOWN, LINE = 160, 58, 16, 30, 19             # a box, the gaps between boxes, a line of text
 
 
@@ -106,7 +107,7 @@ def arrows(pages):
 
 
 def ranks(pages):
-    """By name, the level at which a page stands: below all that it needs, and never above a page that is read before."""
+    """By name, the level at which a page stands: below all that it needs, never above one read before it."""
     found, links, level = {}, arrows(pages), 0
     for one in pages:
         above = [found.get(source, -1) + 1 for source, name in links if name == one.name]
@@ -137,7 +138,8 @@ def draw_chapter(chapter, address, columns=2):
         (x1, y1), (x2, y2) = place[source], place[name]
         begin, end = (x1 + BOX / 2, y1 + HIGH), (x2 + BOX / 2, y2 - 1)
         bend = f"C{begin[0]},{begin[1] + DOWN} {end[0]},{end[1] - DOWN} {end[0]},{end[1]}"
-        drawing.path(f"M{begin[0]},{begin[1]} {bend}", (end[0], end[1] - 9), end, PALE, 1.5)
+        near = y2 - y1 <= HIGH + DOWN                           # an arrow that passes behind other boxes is fainter
+        drawing.path(f"M{begin[0]},{begin[1]} {bend}", (end[0], end[1] - 9), end, PALE if near else FAINT, 1.5)
     for number, one in enumerate(pages, 1):
         x, y = place[one.name]
         box(drawing, x, y, BOX, HIGH, address(one.name), [*textwrap.wrap(f"{number}. {one.title}", 21)[:2]],
