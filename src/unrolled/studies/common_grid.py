@@ -4,8 +4,8 @@ The task (delayed recall), the networks (40,000 weights), the batches and the te
 `architectures`; 400 updates. Every network is tried at the same eight rates, on two seeds that are not scored.
 Twenty seeds are then scored at two rates: the one with the lowest mean of the best validation losses, wherever it lies;
 and the one that has the lowest mean together with its two neighbours, which keeps away from the edge of the grid and
-from a rate that is good by luck. (The second rule was added when the first had picked, for three networks, the last rate
-of the grid.) A network that no rate brings below nine tenths of the loss of guessing has learned nothing at any of
+from a rate that is good by luck. (The second rule was added when the first had picked, for three networks, the last
+rate of the grid.) A network that no rate brings below nine tenths of the loss of guessing has learned nothing at any of
 them; it is scored all the same. The TCN of three blocks sees 29 steps, so it is left out.
 """
 
