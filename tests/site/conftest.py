@@ -67,7 +67,7 @@ def browsed(site, pages):
     base = f"http://127.0.0.1:{server.server_port}"
     try:
         command = [node, str(Path(__file__).with_name("browse.js")), chromium, str(TOOLS), base, *pages]
-        run = subprocess.run(command, capture_output=True, text=True, timeout=900)
+        run = subprocess.run(command, capture_output=True, text=True, timeout=2400)
     finally:
         server.shutdown()
         server.server_close()
