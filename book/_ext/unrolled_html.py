@@ -82,6 +82,14 @@ def mend(html):
         tag["role"] = "listitem"                          # the role that an entry had is deprecated
     for tag in soup.select(".bd-sidebar-primary .sidebar-primary-item:has(> .navbar-brand)"):
         tag["role"], tag["aria-label"] = "navigation", "Home"       # the logo stands outside every landmark
+    for tag in soup.select(".bd-sidenav .has-children > details > summary"):        # an arrow only
+        tag["aria-label"] = f"Pages of {tag.find_parent('li').find('a').get_text(strip=True)}"
+    for tag in soup.select("thead th"):
+        if not tag.get_text(strip=True) and not tag.find("img"):
+            tag.name = "td"                               # the corner of a table is no header
+    for tag in soup.select("ul > ul"):                    # the list of a package's modules belongs to its line
+        if (line := tag.find_previous_sibling("li")) is not None:
+            line.append(tag.extract())
     return soup.decode(formatter=VOID)
 
 
