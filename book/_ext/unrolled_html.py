@@ -1,5 +1,6 @@
 """The mending of the HTML that the theme writes, and the addresses in it."""
 
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -87,6 +88,12 @@ def mend(html):
     for tag in soup.select("thead th"):
         if not tag.get_text(strip=True) and not tag.find("img"):
             tag.name = "td"                               # the corner of a table is no header
+    for tag in soup.select("thead th:has(.math):not(:has(.visually-hidden))"):
+        math = [part.get_text(strip=True) for part in tag.select(".math")]
+        if tag.get_text(strip=True) == "".join(math):     # a header that is a formula needs words for those who listen
+            words = soup.new_tag("span", attrs={"class": "visually-hidden"})
+            words.string = " ".join(re.findall(r"\w+", " ".join(math).replace("_", " ")))
+            (tag.p or tag).append(words)
     for tag in soup.select("ul > ul"):                    # the list of a package's modules belongs to its line
         if (line := tag.find_previous_sibling("li")) is not None:
             line.append(tag.extract())
