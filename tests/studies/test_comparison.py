@@ -1,7 +1,6 @@
 """The run behind every comparison of cells: what is trained, what is scored, and what a record must hold."""
 
 import math
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -204,15 +203,3 @@ def test_the_table_names_every_configuration():
     lines = list(comparison.table(studies.rows("comparison")))
     assert len(lines) == len(comparison.CONFIGURATIONS)
     assert all("±" in line for line in lines)
-
-
-def test_tables_of_the_text_are_those_of_counting_by_hand(monkeypatch):
-    text = SimpleNamespace(train="abab", test="aba")
-    monkeypatch.setattr(comparison, "load_source_code", lambda: text)
-    unigram, bigram = comparison.text_tables(longest=2, weight=2)
-    K = len(comparison.ALPHABET)
-    p_a = p_b = (2 + 2 / K) / (4 + 2)                                   # "a" and "b" came twice each, of four
-    b_after_a, a_after_b = (2 + 2 * p_b) / (2 + 2), (1 + 2 * p_a) / (2 + 2)
-    assert bigram == pytest.approx((b_after_a * a_after_b) ** -0.5, rel=1e-12)
-    assert unigram == pytest.approx(1 / p_a, rel=1e-12)
-    assert comparison.text_tables(2, longest=1) != [unigram]

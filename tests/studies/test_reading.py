@@ -1,13 +1,12 @@
 """The reader of source code: what it trains on, and the tables of counts beside it."""
 
-from collections import Counter
 
-import numpy as np
 import pytest
 import torch
 
 from unrolled.data.source_code import ALPHABET, decode, encode
 from unrolled.studies import ngrams, reading
+from unrolled.studies.characters import CharacterModel
 
 TEXT = "".join(f"def f{n}(x):\n    return x + {n}\n" for n in range(200))
 CODES = torch.from_numpy(encode(TEXT))
@@ -15,9 +14,9 @@ CODES = torch.from_numpy(encode(TEXT))
 
 def test_a_reader_goes_on_where_it_stopped_and_reads_nothing_twice(monkeypatch):
     seen = []
-    monkeypatch.setattr(reading.CharacterModel, "forward", lambda self, x, state=None: (
+    monkeypatch.setattr(CharacterModel, "forward", lambda self, x, state=None: (
         seen.append((decode(x[:, 0]), state)), (self.readout(torch.zeros(*x.shape, 8)), torch.ones(1)))[1])
-    reading.read_on(CODES, 0, hidden_size=8, readers=4, chunk=10, updates=5)
+    reading.read_part(CODES, 0, hidden_size=8, readers=4, chunk=10, updates=5)
     read = "".join(text for text, _ in seen)
     assert len(read) == 50
     assert read in TEXT
@@ -26,8 +25,8 @@ def test_a_reader_goes_on_where_it_stopped_and_reads_nothing_twice(monkeypatch):
 
 def test_a_pause_comes_before_each_update_and_changes_nothing():
     counted = []
-    one, losses = reading.read_on(CODES, 3, hidden_size=8, readers=4, chunk=10, updates=5)
-    other, again = reading.read_on(CODES, 3, hidden_size=8, readers=4, chunk=10, updates=5,
+    one, losses = reading.read_part(CODES, 3, hidden_size=8, readers=4, chunk=10, updates=5)
+    other, again = reading.read_part(CODES, 3, hidden_size=8, readers=4, chunk=10, updates=5,
                                    pause=lambda update, model: counted.append((update, type(model).__name__)))
     assert losses == again
     assert counted == [(update, "CharacterModel") for update in range(5)]
@@ -35,18 +34,7 @@ def test_a_pause_comes_before_each_update_and_changes_nothing():
 
 
 def test_a_model_that_gives_every_character_the_same_chance_is_as_unsure_as_the_alphabet_is_long():
-    model = reading.CharacterModel(8)
+    model = reading.plain(8)
     torch.nn.init.zeros_(model.readout.weight)
     torch.nn.init.zeros_(model.readout.bias)
     assert reading.perplexity(model, CODES[:600]) == pytest.approx(len(ALPHABET), rel=1e-5)
-
-
-def test_the_tables_are_those_of_the_recursion_of_ngrams():
-    read, test = TEXT[:4000], TEXT[4000:]
-    found, entries = reading.tables(CODES[:4000], CODES[4000:], orders=3)
-    counts = [Counter(read[i : i + n] for i in range(len(read) - max(n, 1) + 1)) for n in range(4)]
-    for n in (1, 2, 3):
-        strings = [test[i + 3 - n : i + 3] for i in range(len(test) - 2)]
-        expected = np.exp(ngrams._losses(strings, counts[: n + 1], reading.LEAN).mean())
-        assert found[n - 1] == pytest.approx(expected, rel=1e-3)      # which counts a prefix at the text's end, too
-        assert entries[n - 1] == len(counts[n])

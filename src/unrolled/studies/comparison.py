@@ -191,40 +191,6 @@ def sea_baselines(months=12, ridge=1.0):
     return {name: float(np.sqrt(np.mean((forecast - ahead) ** 2))) for name, forecast in forecasts.items()}
 
 
-def text_tables(characters=None, longest=5, weight=30):
-    """What tables that count characters make of the text: perplexity on the test part that the networks are scored on.
-
-    A table of n-grams says how often each character followed the n - 1 before it; every order is mixed with the one
-    below, which counts as `weight` characters.
-
-    Args:
-        characters: of the training part, count so many only; all of them if left out.
-        longest: n of the longest table.
-        weight: of the order below.
-
-    Returns:
-        A list of floats: the perplexity of the tables of 1-grams, 2-grams, … up to `longest`.
-    """
-    text = load_source_code()
-    train, test = encode(text.train[:characters]), encode(text.test[:60_000])
-    probability, context, found = 1 / len(ALPHABET), len(train), []
-    for n in range(1, longest + 1):
-        seen, counts = np.unique(_grams(n, train), return_counts=True)
-        wanted = _grams(n, test)
-        at = np.searchsorted(seen, wanted).clip(max=len(seen) - 1)
-        times = np.where(seen[at] == wanted, counts[at], 0)              # how often each of the test's was seen
-        probability = (times[longest - n :] + weight * probability) / (context + weight)
-        context = times[longest - n - 1 : -1]                           # for the table one longer
-        found.append(float(np.exp(-np.log(probability).mean())))
-    return found
-
-
-def _grams(n, characters):
-    """Each run of n characters as one number, (N - n + 1,)."""
-    last, K = len(characters) - n + 1, len(ALPHABET)
-    return sum(characters[i : last + i].astype(np.int64) * K ** (n - 1 - i) for i in range(n))
-
-
 def difference(one, other, per_cent=False):
     """One group of scores minus another: the rule by which the pages call two models different.
 

@@ -19,6 +19,7 @@ from unrolled.studies import once
 DRAWN = 16 * 64                 # characters an update of `unrolled.studies.architectures` draws
 BUDGETS = 400, 4_000
 ORDERS = 2, 3, 4, 5, 6
+LEAN = 30                       # the constant of `tables`, which choose none
 CONSTANTS = 8, 16, 32, 64, 128, 256, 512
 SCORED, COUNT, LONGEST, GROUPS = 32, 300, 256, 30               # the test windows of `unrolled.studies.budgets`
 
@@ -62,6 +63,45 @@ def _losses(strings, counts, constant):
             probability = (counts[n][whole] + constant * probability) / (counts[n - 1][before] + constant)
         losses.append(-math.log(probability))
     return np.array(losses)
+
+
+def tables(read, test, orders=5):
+    """Perplexity of tables that counted a text: of single characters, of pairs, and so on.
+
+    The table of order n says how often each character followed the n - 1 before it, and leans on the table of order
+    n - 1 as if it had seen that one's answer `LEAN` times.
+
+    Args:
+        read: the text that is counted, as indices, (characters,).
+        test: the text that is predicted; its first `orders` - 1 characters are only looked back at.
+        orders: how many tables.
+
+    Returns:
+        The perplexity and the number of entries of each, two lists.
+    """
+    p, perplexities, entries = np.full(len(test) - orders + 1, 1 / len(ALPHABET)), [], []
+    for n in range(1, orders + 1):
+        followed, size = _times_seen(read, n, _stretches(test, n)[orders - n :])
+        context = _times_seen(read, n - 1, _stretches(test, n - 1)[orders - n : -1])[0] if n > 1 else len(read)
+        p = (followed + LEAN * p) / (context + LEAN)
+        perplexities.append(math.exp(-np.log(p).mean()))
+        entries.append(size)
+    return perplexities, entries
+
+
+def _stretches(characters, n):
+    """Each stretch of n characters as one number, (N - n + 1,)."""
+    codes = torch.zeros(len(characters) - n + 1, dtype=torch.int64)
+    for i in range(n):
+        codes = codes * len(ALPHABET) + characters[i : i + len(codes)]
+    return codes.numpy()
+
+
+def _times_seen(read, n, wanted):
+    """How often each wanted stretch of n occurs in what was read, and how many different ones do."""
+    seen, counts = np.unique(_stretches(read, n), return_counts=True)
+    at = np.searchsorted(seen, wanted).clip(max=len(seen) - 1)
+    return np.where(seen[at] == wanted, counts[at], 0), len(seen)
 
 
 @once
