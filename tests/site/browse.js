@@ -81,12 +81,8 @@ async function visit(context, name, width, scheme) {
   }));
   layout.sticksOut = await page.evaluate(sticksOut);
   layout.islands = await page.evaluate(islands);
-  // Half of the time goes here, so each width and each scheme is audited once: wide in light, narrow in dark.
-  let violations = [];
-  if ((width > 500) === (scheme === "light")) {
-    await page.addScriptTag({ path: axe });
-    ({ violations } = await page.evaluate(() => axe.run(document, { resultTypes: ["violations"] })));
-  }
+  await page.addScriptTag({ path: axe });
+  const { violations } = await page.evaluate(() => axe.run(document, { resultTypes: ["violations"] }));
   await page.close();
   return {
     page: name, width, scheme, gzipped, ...layout, external: seen.external, failed: seen.failed, errors: seen.errors,
