@@ -57,7 +57,7 @@ function islands() {
     const color = getComputedStyle(element).backgroundColor;
     if (!color.startsWith("rgb")) throw new Error(`expected a ground in rgb, got ${color}`);
     const [r, g, b, alpha = 1] = color.match(/[\d.]+/g).map(Number);
-    return alpha > 0.6 ? (0.2126 * r + 0.7152 * g + 0.0722 * b) / 255 : null;
+    return alpha > 0.5 ? (0.2126 * r + 0.7152 * g + 0.0722 * b) / 255 : null;
   };
   const ground = lightness(document.body);
   return [...document.querySelectorAll("main *")].filter((element) => {

@@ -10,7 +10,7 @@ from unrolled.page import display
 LEVELS = 6                                      # shades on either side of zero; a run of one shade is one piece of HTML
 STRONG = 0.5                                    # from here on a character is marked without colour, too
 NEGATIVE, POSITIVE = "213, 94, 0", "0, 114, 178"            # Okabe-Ito's vermillion and blue
-OPAQUE = 0.55                                   # at most: the page's own text colour stays legible, light or dark
+OPAQUE = 0.5                                    # at most: the page's own text colour stays legible, light or dark
 
 
 def coloured(text, values, label):
