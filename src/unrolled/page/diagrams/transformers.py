@@ -12,7 +12,8 @@ def paths(steps=8):
         steps: a power of two, so that the tree of a convolution with two taps is full.
     """
     gap, panel, left = 40, 184, 26
-    drawing = Drawing(left + gap * (steps - 1) + 34, 3 * panel - 12, f"From the first of {steps} inputs to the last output, in three architectures")
+    drawing = Drawing(left + gap * (steps - 1) + 34, 3 * panel - 12,
+                      f"From the first of {steps} inputs to the last output, in three architectures")
     levels = steps.bit_length() - 1
 
     def dot(x, y, on_path):
