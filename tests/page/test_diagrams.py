@@ -129,6 +129,7 @@ def test_the_pack_that_is_drawn_is_torchs(words):
     labels = labels_of(packing(words))
     assert labels[labels.index("data") + 1 : -1] == flat
     assert [int(label) for label in labels if label.isdigit()] == pack.batch_sizes.tolist()
+    assert [label for label in labels if "words" in label] == [f"words[{k}]" for k in pack.sorted_indices.tolist()]
 
 
 @pytest.mark.parametrize("draw", [two_nights, two_units, output_and_state, both_directions, packing])
@@ -296,6 +297,12 @@ def test_the_marked_path_takes_a_map_a_step_one_a_doubling_or_one(steps):
     labels = ["".join(node.itertext()) for node in svg.iter(f"{SVG}text")]
     assert [f"{steps} maps on the way", f"{steps.bit_length() - 1} maps on the way", "1 map on the way"] == [
         label for label in labels if "on the way" in label]
+
+
+def test_the_paths_are_legible_on_a_phone():
+    svg = parse(paths())
+    assert float(svg.get("width")) <= 343
+    assert min(float(node.get("font-size")) for node in svg.iter(f"{SVG}text")) >= 13
 
 
 def test_every_edge_of_a_flow_chart_is_a_link_and_every_arrow_has_one():

@@ -99,16 +99,17 @@ def both_directions(steps=4):
     return drawing.svg()
 
 
-def packing(words=("loop", "if", "x")):
+def packing(words=("if", "loop", "x")):
     """A batch of words, longest first, and the flat list and the column heights that a pack makes of it."""
-    words = sorted(words, key=len, reverse=True)
+    order = sorted(range(len(words)), key=lambda number: len(words[number]), reverse=True)
+    words = [words[number] for number in order]
     steps = len(words[0])
     heights = [sum(len(word) > t for word in words) for t in range(steps)]
     side, gap, left = 34, 44, 150
     total = sum(heights)
     drawing = Drawing(max(left + gap * steps + 20, left + 36 * total + 10), 46 * len(words) + 190, "A packed sequence")
-    for row, word in enumerate(words):
-        drawing.text(60, 40 + 46 * row + 5, f" sequence {row}", size=13)
+    for row, (number, word) in enumerate(zip(order, words)):
+        drawing.text(60, 40 + 46 * row + 5, f" words[{number}]", size=13)
         for t, letter in enumerate(word):
             drawing.box(left + gap * t, 40 + 46 * row, f" {letter}", side=side)
     y = 46 * len(words) + 54

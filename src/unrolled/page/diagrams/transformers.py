@@ -11,8 +11,9 @@ def paths(steps=8):
     Args:
         steps: a power of two, so that the tree of a convolution with two taps is full.
     """
-    gap, panel, left, low, high = 25, 236, 24, 158, 62
-    drawing = Drawing(3 * panel, 190, f"From the first of {steps} inputs to the last output, in three architectures")
+    gap, panel, left = 40, 184, 26
+    drawing = Drawing(left + gap * (steps - 1) + 34, 3 * panel - 12,
+                      f"From the first of {steps} inputs to the last output, in three architectures")
     levels = steps.bit_length() - 1
 
     def dot(x, y, on_path):
@@ -25,9 +26,9 @@ def paths(steps=8):
             drawing.line(begin, end, color=PALE, width=0.8)
 
     for place, (name, count) in enumerate({" recurrence": steps, " convolution": levels, " attention": 1}.items()):
-        x = [left + place * panel + gap * t for t in range(steps)]
-        drawing.text((x[0] + x[-1]) / 2, 20, name, size=14)
-        drawing.text((x[0] + x[-1]) / 2, 38, f" {count} map{'s' * (count > 1)} on the way", size=11, color=VERMILLION)
+        x, low, high = [left + gap * t for t in range(steps)], panel * place + 144, panel * place + 46
+        drawing.text(x[0], panel * place + 18, name, "start", size=14)
+        drawing.text(x[-1], panel * place + 18, f" {count} map{'s' * (count > 1)} on the way", "end", VERMILLION, 13)
         last = steps - 1
         if name == " recurrence":
             middle = (low + high) / 2
@@ -47,12 +48,14 @@ def paths(steps=8):
                         if s >= 0:
                             hit = t == (2 * s + 1 if rows > 1 else last) and s == 2**row - 1
                             link((x[s], y[row]), (x[t], y[row + 1]), hit)
+                            if hit and row:
+                                dot(x[s], y[row], True)
         for t in range(steps):
             dot(x[t], low, t == 0)
             dot(x[t], high, t == last)
         drawing.text(x[0], low + 22, "x_1", size=13)
         drawing.text(x[-1], low + 22, f"x_{steps}", size=13)
-        drawing.text(x[-1] + 14, high - 6, "y", size=13)
+        drawing.text(x[-1] + 20, high + 4, f"y_{steps}", size=13)
     return drawing.svg()
 
 
