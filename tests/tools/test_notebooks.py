@@ -177,7 +177,9 @@ def test_a_draft_becomes_a_notebook_and_comes_back(folder, capfd):
     nb = read(folder / "book/tiny.ipynb")
     assert [cell.cell_type for cell in nb.cells] == ["markdown", "code", "code", "markdown"]
     assert nb.cells[1].source == notebook_form.setup_source()
-    assert nb.cells[2].metadata == {"tags": ["hide-input"], "mystnb": {"image": {"alt": "A line that rises"}}}
+    assert nb.cells[2].metadata == {
+        "tags": ["hide-input"], "mystnb": {"image": {"alt": "A line that rises"}}, "jupyter": {"source_hidden": True}
+    }
     first = (folder / "book/tiny.ipynb").read_bytes()
     assert notebooks.main(["to-text", "tiny"]) == 1, "the draft differs, and is not overwritten"
     assert (folder / "_build/drafts/tiny.md").read_text() == DRAFT
