@@ -143,7 +143,8 @@ def verdicts(nb):
 
 def fingerprint(path):
     """What a result depends on: the page's code and what it printed, and the package with its records."""
-    code = [[cell.source, cell.metadata, cell.outputs] for cell in read(path).cells if cell.cell_type == "code"]
+    cells = [cell for cell in read(path).cells if cell.cell_type == "code"]
+    code = [[cell.source, cell.metadata.get("tags", []), cell.outputs] for cell in cells]
     digest = hashlib.sha256(json.dumps(code, sort_keys=True).encode())
     for source in sorted((ROOT / "src").rglob("*")):
         if source.is_file() and "__pycache__" not in source.parts:
