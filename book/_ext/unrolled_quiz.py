@@ -1,0 +1,126 @@
+"""A quiz at the end of each page that has one in the `quiz.yml` of its chapter's folder.
+
+    order-and-state:                            the page's name
+      - question: What is $h_1$?                Markdown
+        given: h = math.tanh(0.5)               Python that a test runs; it has math, np, torch, unrolled, rng
+        options:
+          - text: $0.462$
+            right: It is $\\tanh(0.5)$.         why it is right, or
+            holds: round(h, 3) == 0.462
+          - text: $0.500$
+            wrong: This is $a_1$.               what the reader who chose it mixed up
+            holds: round(h, 3) == 0.5
+
+`holds` says in Python what the option says in words. A test evaluates every one: it is true of the right option alone,
+so no key is only typed. On the page an option is a disclosure that opens on its explanation: it needs no script, and
+quiz.js adds the count. Options are shown in an order that depends on their texts alone, so that position tells nothing.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+import yaml
+from docutils import nodes
+from docutils.statemachine import StringList
+from sphinx.errors import ExtensionError
+from sphinx.util.docutils import SphinxDirective
+
+HEADING = "Check yourself"
+
+
+class quiz(nodes.General, nodes.Element):
+    """All questions of a page."""
+
+
+class question(nodes.General, nodes.Element):
+    """One question and its options."""
+
+
+class option(nodes.General, nodes.Element):
+    """An option, whose first child is what it says and whose second is why it is right or wrong."""
+
+
+def quizzes(folder):
+    """The quizzes of a chapter's folder, by the page's name; {} where there are none."""
+    path = Path(folder, "quiz.yml")
+    return yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def shown_order(options):
+    """The options as the page shows them."""
+    return sorted(options, key=lambda one: hashlib.sha256(str(one["text"]).encode()).hexdigest())
+
+
+class Quiz(SphinxDirective):
+    """The questions of this page."""
+
+    def run(self):
+        source = Path(self.env.doc2path(self.env.docname))
+        self.env.note_dependency(str(source.parent / "quiz.yml"))
+        result = quiz(page=self.env.docname.removeprefix("book/"))
+        for number, entry in enumerate(quizzes(source.parent)[source.stem], 1):
+            one = question(label=f"Question {number}")
+            one += self.markdown(f"**{number}.** {entry['question']}")
+            for choice in shown_order(entry["options"]):
+                kind = "right" if "right" in choice else "wrong"
+                says, why = nodes.inline("", "", *self.markdown(str(choice["text"]))[0].children), nodes.container()
+                why += self.markdown(f"**{'Right' if kind == 'right' else 'Not so'}.** {choice[kind]}")
+                one += option("", says, why, kind=kind)
+            result += one
+        return [result]
+
+    def markdown(self, text):
+        """Markdown as nodes."""
+        parsed = nodes.container()
+        self.state.nested_parse(StringList(text.splitlines(), self.env.docname), 0, parsed)
+        return parsed.children
+
+
+def visit_quiz(self, node):
+    self.body.append(self.starttag(node, "div", CLASS="quiz", **{"data-page": node["page"]}))
+
+
+def visit_question(self, node):
+    self.body.append(self.starttag(node, "div", CLASS="question", role="group", **{"aria-label": node["label"]}))
+
+
+def depart_div(self, node):
+    self.body.append("</div>\n")
+
+
+def visit_option(self, node):
+    self.body.append(self.starttag(node, "details", CLASS=f"option {node['kind']}") + "<summary>")
+    node.children[0].walkabout(self)
+    self.body.append("</summary>\n")
+    node.children[1].walkabout(self)
+    self.body.append("</details>\n")
+    raise nodes.SkipNode
+
+
+def add_quiz(app, docname, source):
+    """Put a heading and the directive behind the last cell of a notebook that has a quiz."""
+    path = Path(app.env.doc2path(docname))
+    if path.suffix != ".ipynb" or path.stem not in quizzes(path.parent):
+        return
+    nb = json.loads(source[0])
+    text = f"## {HEADING}\n\n```{{quiz}}\n```"
+    nb["cells"].append({"cell_type": "markdown", "id": "quiz", "metadata": {}, "source": text})
+    source[0] = json.dumps(nb)
+
+
+def check_names(app, env, docnames):
+    """Stop at a quiz of a page that does not exist."""
+    for path in sorted(Path(app.srcdir, "book").glob("*/quiz.yml")):
+        if lost := [name for name in quizzes(path.parent) if not path.with_name(f"{name}.ipynb").exists()]:
+            raise ExtensionError(f"{path.relative_to(app.srcdir)} has a quiz of {', '.join(lost)}, which is no page")
+
+
+def setup(app):
+    app.add_node(quiz, html=(visit_quiz, depart_div))
+    app.add_node(question, html=(visit_question, depart_div))
+    app.add_node(option, html=(visit_option, None))
+    app.add_directive("quiz", Quiz)
+    app.connect("source-read", add_quiz)
+    app.connect("env-before-read-docs", check_names)
+    return {"parallel_read_safe": True, "parallel_write_safe": True, "env_version": 1}
