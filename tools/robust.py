@@ -14,6 +14,7 @@ if no cell fails, no compared output differs, and no claim's verdict is another 
 """
 
 import argparse
+import ast
 import concurrent.futures
 import datetime
 import hashlib
@@ -142,14 +143,22 @@ def verdicts(nb):
 
 
 def fingerprint(path):
-    """What a result depends on: the page's code and what it printed, and the package with its records."""
+    """What a result depends on: the page's code, however it is laid out, what it printed, and the package."""
     cells = [cell for cell in read(path).cells if cell.cell_type == "code"]
-    code = [[cell.source, cell.metadata.get("tags", []), cell.outputs] for cell in cells]
+    code = [[_tree(cell.source), cell.metadata.get("tags", []), cell.outputs] for cell in cells]
     digest = hashlib.sha256(json.dumps(code, sort_keys=True).encode())
     for source in sorted((ROOT / "src").rglob("*")):
         if source.is_file() and "__pycache__" not in source.parts:
             digest.update(source.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def _tree(source):
+    """The code without its lines and comments; a cell with a magic as it stands."""
+    try:
+        return ast.dump(ast.parse(source))
+    except SyntaxError:
+        return source
 
 
 def journal():

@@ -7,7 +7,7 @@ import yaml
 from nbformat import v4
 from notebook_form import ROOT, chapter_of, page_name, pages, read
 
-from unrolled.page.display import CLAIM_MIME, KINDS
+from unrolled.page.display import CLAIM_MIME, KINDS, SEEDED
 
 LEDGER = ROOT / "book/claims.yml"
 SOURCES = {"000", "001", "002", "003", "004", "folklore"}
@@ -57,12 +57,12 @@ def unfounded(key, bundle):
         yield f"{key}: kind {kind!r}"
     elif (kind == "cited") != (verdict == "cited"):
         yield f"{key}: {verdict}, of the kind {kind}"
-    elif kind == "trained" and verdict != "not measured yet":
-        seeds = re.fullmatch(r"trained, (\d+) seeds", bundle.get("basis", ""))
+    elif kind in SEEDED and verdict != "not measured yet":
+        seeds = re.fullmatch(rf"{kind}, (\d+) seeds", bundle.get("basis", ""))
         if not seeds or int(seeds[1]) < FEWEST:
-            yield f"{key}: trained, on {seeds[1] if seeds else 'no'} seeds"
-    elif kind != "trained" and verdict == "undecided":
-        yield f"{key}: undecided, and no training decides it"
+            yield f"{key}: {kind}, on {seeds[1] if seeds else 'no'} seeds"
+    elif kind not in SEEDED and verdict == "undecided":
+        yield f"{key}: undecided, and no seed decides it"
     if kind != "timed" and ", on " in verdict and "if" not in verdict:
         yield f"{key}: names a machine, and is not timed"
 
@@ -130,8 +130,9 @@ def test_a_row_of_a_chapter_not_yet_built_waits():
     ({"k": row()}, chapter(verdict(figure=" ")), "no figure"),
     ({"k": row()}, chapter(verdict(kind="measured")), "kind 'measured'"),
     ({"k": row()}, chapter(verdict(kind="trained")), "trained, on no seeds"),
+    ({"k": row()}, chapter(verdict(kind="drawn", basis="trained, 20 seeds")), "drawn, on no seeds"),
     ({"k": row()}, chapter(verdict(kind="trained", basis="trained, 4 seeds")), "trained, on 4 seeds"),
-    ({"k": row()}, chapter(verdict(verdict="undecided")), "no training decides it"),
+    ({"k": row()}, chapter(verdict(verdict="undecided")), "no seed decides it"),
     ({"k": row()}, chapter(verdict(verdict="holds, on AMD EPYC")), "names a machine"),
     ({"k": row(source=["005"])}, chapter(verdict()), "is not a list out of"),
     ({"k": row(source="002")}, chapter(verdict()), "is not a list out of"),

@@ -181,13 +181,14 @@ def test_a_condition_of_what_does_not_hold_is_left_out_and_stops_nothing(termina
     (("k", "f", np.float64(1)), TypeError, "holds must be a bool"),
     (("k", "f", NARROW), TypeError, "holds must be a bool"),
     (("k", "f", True, "trained"), TypeError, "holds must be an effect"),
+    (("k", "f", True, "drawn"), TypeError, "holds must be an effect"),
     (("k", "f", NARROW, "trained", None, None, True), TypeError, "here must be an effect"),
     (("k", "f", True, "exact", None, None, True), TypeError, "here must be an effect"),
     (("", "f", True), ValueError, "key must be one line"),
     (("k", "two\nlines", True), ValueError, "figure must be one line"),
     (("k", "f", True, "exact", " "), ValueError, "when must be one line"),
     (("Not a key", "f", True), ValueError, "lower case words"),
-    (("k", "f", True, "measured"), ValueError, "kind must be one of exact, rounding, trained, timed"),
+    (("k", "f", True, "measured"), ValueError, "kind must be one of exact, rounding, trained, drawn, timed"),
 ])
 def test_claim_refuses(arguments, error, message):
     with pytest.raises(error, match=message):

@@ -12,7 +12,8 @@ import sys
 import textwrap
 
 CLAIM_MIME = "application/vnd.unrolled.claim+json"
-KINDS = "exact", "rounding", "trained", "timed", "cited"
+SEEDED = "trained", "drawn"                             # their verdicts are effects over seeds
+KINDS = "exact", "rounding", *SEEDED, "timed", "cited"
 
 
 def show(obj, *more, docstring=True):
@@ -81,14 +82,14 @@ def claim(key, figure, holds=None, kind="exact", when=None, on=None, here=None):
         key: the row's name in `book/claims.yml`: lower case words joined by hyphens.
         figure: what was measured, as text with its unit, such as `"0.37 after 100 steps"`. Where only `here` is given
             it is a template for the recorded effects, such as `"accuracy {0.mean:.2f} at 12 steps and {1} at 60"`.
-        holds: a bool computed by the cell; of a trained verdict, an effect out of a study (`unrolled.verdicts`), which
-            can also be undecided; None where there is no measurement yet, and the figure says what is missing.
+        holds: a bool computed by the cell; of a trained or drawn verdict, an effect over seeds (`unrolled.verdicts`),
+            which can also be undecided; None where there is no measurement yet, and the figure says what is missing.
         kind: "exact", the same on every machine; "rounding", compared with a tolerance; "trained", training decides;
-            "timed", the machine decides; "cited", a matter of history or of use: the figure is what the source says,
-            and there is no `holds`.
+            "drawn", the random weights of untrained networks decide; "timed", the machine decides; "cited", a matter of
+            history or of use: the figure is what the source says, and there is no `holds`.
         when: the condition under which the claim holds, completing "holds if …"; used only where it does hold.
         on: the machine on which a timed verdict was recorded, where another may say otherwise.
-        here: the effect that this run of the page found, of a trained verdict; shown where its word is another. Without
+        here: the effect that this run of the page found, of a seeded verdict; shown where its word is another. Without
             `holds`, the verdict is that of the same effect over all seeds with which the page was run beforehand.
 
     Raises:
@@ -106,13 +107,13 @@ def claim(key, figure, holds=None, kind="exact", when=None, on=None, here=None):
         raise ValueError(f"key must be lower case words joined by hyphens, got {key!r}")
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
-    wanted = "an effect of unrolled.verdicts" if kind == "trained" else "a bool computed by the cell"
-    if not (holds is None or (hasattr(holds, "seeds") if kind == "trained" else _is_bool(holds))):
+    wanted = "an effect of unrolled.verdicts" if kind in SEEDED else "a bool computed by the cell"
+    if not (holds is None or (hasattr(holds, "seeds") if kind in SEEDED else _is_bool(holds))):
         raise TypeError(f"{key}: holds must be {wanted}, or None, got {type(holds).__name__}: {holds!r}")
     if kind == "cited" and any(part is not None for part in (holds, when, on, here)):
         raise TypeError(f"{key}: what is cited is not measured; expected no holds, when, on or here")
-    if not (here is None or (kind == "trained" and hasattr(here, "seeds"))):
-        raise TypeError(f"{key}: here must be an effect, and only of a trained verdict, got {here!r}")
+    if not (here is None or (kind in SEEDED and hasattr(here, "seeds"))):
+        raise TypeError(f"{key}: here must be an effect, and only of a trained or drawn verdict, got {here!r}")
     if holds is None and here is not None:
         from unrolled.verdicts import recorded
 

@@ -26,7 +26,7 @@ def backward_graph(steps=4):
         down = f"M{out},{middle + CELL / 2} C{out},{weight - 30} {end},{weight - 62} {end},{weight - 19}"
         drawing.path(down, (end, weight - 40), (end, weight - 19), VERMILLION, 1.5, True)
     drawing.text(centre - 30, weight + 5, " ∂L/∂U: the sum of", "end", VERMILLION, 14)
-    drawing.text(centre + 30, weight + 5, f" {steps} arrows, one a use", "start", VERMILLION, 14)
+    drawing.text(centre + 30, weight + 5, f" {steps} arrows, one for each use", "start", VERMILLION, 14)
     drawing.text(left + gap * 1.5, middle - 16, "U", color=BLUE)
     drawing.text(left + gap * 1.5, middle + 27, " Jacobian", color=VERMILLION, size=11)
     return drawing.svg()
@@ -65,7 +65,7 @@ def worked_chain(inputs, weight, states, slope_of_loss, deltas):
                      size=14)
     drawing.text(24, 24, " forward, left to right", "start", BLUE, 14)
     drawing.text(drawing.width - 24, 24, " backward, right to left", "end", VERMILLION, 14)
-    drawing.text(drawing.width / 2, low + 24, " the shares add up to the gradient for the weight", color=PALE, size=14)
+    drawing.text(drawing.width / 2, low + 24, " the shares add up to the gradient of the weight", color=PALE, size=14)
     return drawing.svg()
 
 
