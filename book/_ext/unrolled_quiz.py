@@ -29,15 +29,15 @@ from sphinx.util.docutils import SphinxDirective
 HEADING = "Check yourself"
 
 
-class quiz(nodes.General, nodes.Element):
+class quiz_node(nodes.General, nodes.Element):
     """All questions of a page."""
 
 
-class question(nodes.General, nodes.Element):
+class question_node(nodes.General, nodes.Element):
     """One question and its options."""
 
 
-class option(nodes.General, nodes.Element):
+class option_node(nodes.General, nodes.Element):
     """An option, whose first child is what it says and whose second is why it is right or wrong."""
 
 
@@ -57,16 +57,15 @@ class Quiz(SphinxDirective):
 
     def run(self):
         source = Path(self.env.doc2path(self.env.docname))
-        self.env.note_dependency(str(source.parent / "quiz.yml"))
-        result = quiz(page=self.env.docname.removeprefix("book/"))
+        result = quiz_node(page=self.env.docname.removeprefix("book/"))
         for number, entry in enumerate(quizzes(source.parent)[source.stem], 1):
-            one = question(label=f"Question {number}")
+            one = question_node(label=f"Question {number}")
             one += self.markdown(f"**{number}.** {entry['question']}")
             for choice in shown_order(entry["options"]):
                 kind = "right" if "right" in choice else "wrong"
                 says, why = nodes.inline("", "", *self.markdown(str(choice["text"]))[0].children), nodes.container()
                 why += self.markdown(f"**{'Right' if kind == 'right' else 'Not so'}.** {choice[kind]}")
-                one += option("", says, why, kind=kind)
+                one += option_node("", says, why, kind=kind)
             result += one
         return [result]
 
@@ -101,7 +100,10 @@ def visit_option(self, node):
 def add_quiz(app, docname, source):
     """Put a heading and the directive behind the last cell of a notebook that has a quiz."""
     path = Path(app.env.doc2path(docname))
-    if path.suffix != ".ipynb" or path.stem not in quizzes(path.parent):
+    found = quizzes(path.parent) if path.suffix == ".ipynb" else {}
+    if found:
+        app.env.note_dependency(str(path.parent / "quiz.yml"))
+    if path.stem not in found:
         return
     nb = json.loads(source[0])
     text = f"## {HEADING}\n\n```{{quiz}}\n```"
@@ -117,9 +119,9 @@ def check_names(app, env, docnames):
 
 
 def setup(app):
-    app.add_node(quiz, html=(visit_quiz, depart_div))
-    app.add_node(question, html=(visit_question, depart_div))
-    app.add_node(option, html=(visit_option, None))
+    app.add_node(quiz_node, html=(visit_quiz, depart_div))
+    app.add_node(question_node, html=(visit_question, depart_div))
+    app.add_node(option_node, html=(visit_option, None))
     app.add_directive("quiz", Quiz)
     app.connect("source-read", add_quiz)
     app.connect("env-before-read-docs", check_names)

@@ -13,7 +13,8 @@ from nbformat import v4
 from notebook_form import ROOT, dumps
 
 CONFIGURATION = """
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx_external_toc", "unrolled_directives", "unrolled_execution"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx_external_toc", "unrolled_directives", "unrolled_execution",
+              "unrolled_quiz"]
 exclude_patterns = ["_build"]
 nb_execution_mode = "cache"
 nb_execution_timeout = 20
@@ -28,6 +29,8 @@ from IPython.display import display
 bundle = {{"key": "{key}", "figure": "{figure}", "verdict": "holds", "kind": "exact", "basis": "exact"}}
 display({{"application/vnd.unrolled.claim+json": bundle, "text/plain": "{key}"}}, raw=True)  # claim("{key}")
 """
+QUIZ = [{"question": "Is *order* kept?", "options": [{"text": "yes", "right": "It is kept.", "holds": "True"},
+                                                      {"text": "no", "wrong": "It is not lost.", "holds": "False"}]}]
 MEET = """
 import time
 from pathlib import Path
@@ -138,3 +141,25 @@ def test_a_page_that_fails_fails_the_build_and_is_named_with_its_cell(book, sour
     code, said, ran = build(book)
     assert code == 0, said
     assert ran == ["rnn/order"], "the others are kept"
+
+
+def test_a_quiz_stands_at_the_end_of_its_page_and_follows_its_file(book):
+    path = book / "book/rnn/quiz.yml"
+    for explanation in ("It is kept.", "It is kept, step by step."):
+        QUIZ[0]["options"][0]["right"] = explanation
+        path.write_text(yaml.safe_dump({"order": QUIZ}))
+        code, said, _ = build(book)
+        assert code == 0, said
+        page = BeautifulSoup((book / "_build/html/book/rnn/order.html").read_text(encoding="utf-8"), "html.parser")
+        assert [one.get_text(strip=True) for one in page.select("h2")][-1].startswith("Check yourself")
+        assert page.select_one(".quiz .question p").get_text() == "1. Is order kept?"
+        assert page.select_one("details.right > div").get_text(strip=True) == f"Right. {explanation}"
+        assert page.select_one("details.wrong > summary").get_text() == "no"
+    assert 'class="quiz"' not in (book / "_build/html/book/rnn/causal.html").read_text(encoding="utf-8")
+
+
+def test_a_quiz_of_no_page_stops_the_build(book):
+    (book / "book/rnn/quiz.yml").write_text(yaml.safe_dump({"ordre": QUIZ}))
+    code, said, _ = build(book)
+    assert code != 0
+    assert "quiz of ordre, which is no page" in said

@@ -123,6 +123,30 @@ async function menu(context, name) {
   return { before, opened, closed };
 }
 
+// Without a mouse: each option of a quiz opens, a count is kept over a reload, and it can be started again.
+async function quiz(context, name) {
+  const page = await context.newPage();
+  await page.goto(`${base}/${name}`, { waitUntil: "networkidle" });
+  const options = page.locator(".quiz .question").first().locator(".option");
+  const steps = { before: await page.locator(".quiz .progress-line").isVisible(), shown: [] };
+  for (let at = 0; at < await options.count(); at++) {
+    await options.nth(at).locator("summary").focus();
+    await page.keyboard.press("Enter");
+    steps.shown.push(await options.nth(at).locator("div").innerText());
+  }
+  const first = await options.first().evaluate((option) => option.classList.contains("right"));
+  steps.expected = `1 of ${await page.locator(".quiz .question").count()} answered, ${Number(first)} right at the first try.`;
+  const counted = () => page.locator(".quiz .progress-line span").innerText();
+  steps.counted = await counted();
+  await page.reload({ waitUntil: "networkidle" });
+  steps.kept = await counted();
+  await page.locator(".quiz button").focus();
+  await page.keyboard.press("Enter");
+  steps.after = await page.locator(".quiz .progress-line").isVisible();
+  await page.close();
+  return steps;
+}
+
 async function search(context, word) {
   const page = await context.newPage();
   const seen = watch(page);
@@ -137,6 +161,7 @@ async function search(context, word) {
   const browser = await chromium.launch({ executablePath: chromiumPath, args: FLAGS });
   const report = { visits: [], searches: [], keyboard: [] };
   const chapter = pages.find((name) => name.startsWith("book/rnn")) ?? pages[0];
+  const quizzed = pages.find((name) => name.endsWith("order-and-state.html")) ?? chapter;
   const tasks = [];
   for (const width of WIDTHS) {
     for (const colorScheme of SCHEMES) {
@@ -148,6 +173,7 @@ async function search(context, word) {
       if (colorScheme === "light" && width > 500) {
         tasks.push(async () => report.searches.push(await search(context, "recurrent")));
         tasks.push(async () => report.keyboard.push(await keyboard(context, chapter)));
+        tasks.push(async () => { report.quiz = await quiz(context, quizzed); });
       }
       if (colorScheme === "light" && width < 500) tasks.push(async () => { report.menu = await menu(context, chapter); });
     }

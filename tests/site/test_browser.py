@@ -62,5 +62,13 @@ def test_keyboard_skips_to_the_content_and_shows_where_it_is(browsed):
         assert page["inside"]
 
 
+def test_a_quiz_is_answered_by_keyboard_and_its_count_is_kept_until_it_is_started_again(browsed):
+    quiz = browsed["quiz"]
+    assert not quiz["before"]
+    assert sorted({text.split(".")[0] for text in quiz["shown"]}) == ["Not so", "Right"]
+    assert quiz["counted"] == quiz["kept"] == quiz["expected"]
+    assert not quiz["after"]
+
+
 def test_contents_open_and_close_on_a_telephone(browsed):
     assert browsed["menu"] == {"before": False, "opened": True, "closed": True}
