@@ -27,7 +27,6 @@ EQUATION = re.compile(r"\s*\n?\$\$ *\((?P<label>[\w-]+)\)")
 LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]+)\]\((?P<target>[^)\s:]+\.md)(?P<anchor>#[^)\s]*)?\)")
 ADDRESS = re.compile(r'(href="[\w./-]+)\.html')
 LEFT_OVER = re.compile(r"\{[\w:]+\}`|^\s*(:{3,}|`{3,})\{", re.MULTILINE)
-FOLDED = {"hide-cell", "hide-input", "remove-cell"}
 
 
 class Plain:
@@ -173,8 +172,7 @@ def plain_notebook(app, path, docname):
         if cell.cell_type == "markdown":
             cells.append(v4.new_markdown_cell(plain.markdown(cell.source)))
             continue
-        tags = cell.metadata.get("tags", [])
-        folded = {"jupyter": {"source_hidden": True}, "cellView": "form"} if FOLDED & set(tags) else {}
+        metadata = {key: cell.metadata[key] for key in ("tags", "jupyter", "cellView") if key in cell.metadata}
         outputs = next(ran).outputs
         for output in outputs:
             for kind in [kind for kind in output.get("data", {}) if "unrolled" in kind]:
@@ -182,8 +180,8 @@ def plain_notebook(app, path, docname):
             for kind in ("text/html", "image/svg+xml"):
                 if kind in output.get("data", {}):
                     output.data[kind] = ADDRESS.sub(r"\1.ipynb", output.data[kind])
-        cells.append(v4.new_code_cell(cell.source, metadata={"tags": tags, **folded},
-                                      outputs=outputs, execution_count=cell.execution_count))
+        cells.append(v4.new_code_cell(cell.source, metadata=metadata, outputs=outputs,
+                                      execution_count=cell.execution_count))
         if figure := cell.metadata.get("mystnb", {}).get("figure"):
             number, caption = plain.figure((figure["name"],) * 2), plain.markdown(figure["caption"])
             cells.append(v4.new_markdown_cell(f"**{number}.** {caption}"))
