@@ -28,7 +28,7 @@ except ModuleNotFoundError:     # Colab: fetch it
 from unrolled.page import plots
 
 plots.use_style()"""
-FOLDED = {"hide-cell", "hide-input", "remove-cell"}  # folded on the site, so Jupyter folds them as well
+FOLDED = {"hide-cell", "hide-input", "remove-cell"}  # folded on the site, so Jupyter and Colab fold them as well
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 FORBIDDEN = {  # what an output must not hold, because the next machine or the next run would print something else
     "an absolute path": re.compile(
@@ -93,7 +93,8 @@ def normalise(nb):
         if "tags" in metadata:
             metadata["tags"] = sorted(set(metadata["tags"]))
             if FOLDED & set(metadata["tags"]):
-                metadata["jupyter"] = {"source_hidden": True}
+                hidden = {"source_hidden"} | ({"outputs_hidden"} if "hide-cell" in metadata["tags"] else set())
+                metadata |= {"jupyter": dict.fromkeys(sorted(hidden), True), "cellView": "form"}
         new = {
             "cell_type": cell.cell_type,
             "id": name if copies[name] == 1 else f"{name}-{copies[name]}",

@@ -6,10 +6,11 @@ import subprocess
 from functools import cache
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
+import nbformat
 import pytest
 import yaml
 from bs4 import BeautifulSoup
-from notebook_form import ROOT, page_name
+from notebook_form import BOOK, ROOT, page_name
 from notebook_form import pages as notebooks
 
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
@@ -103,3 +104,21 @@ def test_no_page_names_this_machine(site):
     for path in [*site.rglob("*.html"), *site.rglob("*.js"), *site.rglob("*.svg")]:
         if "_static" not in path.parts:
             assert str(ROOT) not in path.read_text(encoding="utf-8"), path
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_downloaded_notebook_is_plain_markdown_with_the_pages_code(site, name):
+    plain, page = (nbformat.read(root / f"{name}.ipynb", as_version=4) for root in (site / "_sources/book", BOOK))
+    nbformat.validate(plain)
+    code, own = ([cell for cell in nb.cells if cell.cell_type == "code"] for nb in (plain, page))
+    assert [cell.source for cell in code] == [cell.source for cell in own]
+    text = "\n".join(cell.source for cell in plain.cells if cell.cell_type == "markdown")
+    prose = re.sub(r"^```(?!\{).*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    assert not re.findall(r"\{[\w:]+\}`|^\s*(?::{3,}|`{3,})\{.*", prose, re.MULTILINE), "roles and directives"
+    answers = sum(len(re.findall(r"^:{3,}\{(?:dropdown|solution)\}", cell.source, re.MULTILINE)) for cell in page.cells)
+    assert text.count("<details>") == text.count("</details>") >= answers, "an answer lies open"
+    for cell in code:
+        folded = {"hide-cell", "hide-input", "remove-cell"} & set(cell.metadata.tags)
+        assert bool(folded) == (cell.metadata.get("cellView") == "form") == ("jupyter" in cell.metadata)
+    captions = [cell for cell in own if "figure" in cell.metadata.get("mystnb", {})]
+    assert len(re.findall(r"^\*\*Fig\. [\d.]+\.\*\* ", text, re.MULTILINE)) == len(captions)

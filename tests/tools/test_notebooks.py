@@ -178,7 +178,8 @@ def test_a_draft_becomes_a_notebook_and_comes_back(folder, capfd):
     assert [cell.cell_type for cell in nb.cells] == ["markdown", "code", "code", "markdown"]
     assert nb.cells[1].source == notebook_form.setup_source()
     assert nb.cells[2].metadata == {
-        "tags": ["hide-input"], "mystnb": {"image": {"alt": "A line that rises"}}, "jupyter": {"source_hidden": True}
+        "tags": ["hide-input"], "mystnb": {"image": {"alt": "A line that rises"}}, "jupyter": {"source_hidden": True},
+        "cellView": "form",
     }
     first = (folder / "book/tiny.ipynb").read_bytes()
     assert notebooks.main(["to-text", "tiny"]) == 1, "the draft differs, and is not overwritten"

@@ -1,6 +1,10 @@
 """The robust command: it finds a cell that fails, an output that differs and a verdict that flips, and nothing else."""
 
 import json
+import os
+import platform
+import subprocess
+import sys
 
 import nbformat
 import notebook_form
@@ -54,17 +58,16 @@ def test_a_nudge_of_the_weights_finds_all_three_kinds(page):
     assert row["flipped"] == ["knife-edge: holds → does not hold"]
 
 
-def test_what_is_done_is_kept_until_the_page_changes(page, capsys):
+def test_what_is_done_is_kept_until_the_page_or_the_environment_changes(page, monkeypatch):
     first = robust.run(["nudge 1"], [page], {}, 1)
     assert first[0]["page"] == "chapter/page"
-    robust.ENVIRONMENTS["nudge 1"], before = None, robust.ENVIRONMENTS["nudge 1"]     # would fail if it ran again
-    try:
-        assert robust.run(["nudge 1"], [page], {}, 1) == first
-    finally:
-        robust.ENVIRONMENTS["nudge 1"] = before
+    robust.run(["nudge 1"], [page], {}, 1)
+    assert len(robust.JOURNAL.read_text().splitlines()) == 1, "it did not run again"
+    monkeypatch.setitem(robust.ENVIRONMENTS, "nudge 1", {})
+    assert robust.run(["nudge 1"], [page], {}, 1) != first
     with robust.JOURNAL.open("a") as file:
         file.write('\n{"of": "x", "ro')                                               # what a kill leaves
-    assert len(robust.journal()) == 1
+    assert len(robust.journal()) == 2
     of, nb = robust.fingerprint(page), nbformat.read(page, 4)
     nbformat.write(v4.new_notebook(cells=[v4.new_markdown_cell("Another word."), *nb.cells]), page)
     page.write_text(page.read_text().replace("import torch\\n", "import torch  # as always\\n\\n", 1))
@@ -117,3 +120,28 @@ def test_the_record_is_of_all_pages_and_clean():
     record = json.loads(robust.RECORD.read_text(encoding="utf-8"))
     assert len(record["commit"]) == 12
     assert len({row["environment"] for row in record["rows"]}) >= 10
+
+
+OBEYED = '''
+import numpy, scipy.linalg, threadpoolctl, torch
+from numpy._core._multiarray_umath import __cpu_features__ as features
+with torch.no_grad():
+    torch.nn.LSTM(8, 8)(torch.mm(torch.ones(64, 64), torch.ones(64, 64))[:6, :8].reshape(3, 2, 8))
+print("numpy", *[name for name in ("X86_V3", "X86_V4") if features.get(name)], "end")
+print("aten", torch.backends.cpu.get_cpu_capability())
+print("openblas", *{library.get("architecture") for library in threadpoolctl.threadpool_info()} - {None})
+'''
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="instruction sets of another architecture")
+@pytest.mark.parametrize(("environment", "signs"), [
+    ("everything oldest", ["numpy end", "aten DEFAULT", "openblas Nehalem", "isa:Intel SSE4.1", "CNR:COMPATIBLE"]),
+    ("everything AVX2", ["aten AVX2", "openblas Haswell", "isa:Intel AVX2"]),
+])
+def test_each_library_obeys_its_variable(environment, signs):
+    """A variable that a library has renamed would be passed over in silence, and every page would pass."""
+    variables = {"MKL_VERBOSE": "1", "ONEDNN_VERBOSE": "1"} | robust.ENVIRONMENTS[environment]
+    run = subprocess.run([sys.executable, "-c", OBEYED], capture_output=True, text=True, timeout=120, check=True,
+                         env=os.environ | variables)
+    assert [sign for sign in signs if sign not in run.stdout] == []
+    assert "X86_V4" not in run.stdout.partition("numpy")[2].partition("end")[0]
