@@ -45,7 +45,7 @@ class Plain:
                       "cite:t": lambda target: self.cite(target[1], "{} ({})"),
                       "cite:p": lambda target: self.cite(target[1], "({}, {})")}
         self.directives = {"dropdown": self.folded, "solution": self.solution, "exercise": self.exercise,
-                           "claims": self.claims}
+                           "claims": self.claims, "touch": self.touch}
 
     def markdown(self, text):
         """A piece of Markdown without roles and directives.
@@ -144,6 +144,12 @@ class Plain:
                  for row in tables[0].findall(nodes.row)]
         lines.insert(1, ["---"] * len(lines[0]))
         return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+    def touch(self, argument, options, body):
+        """A figure that moves on the site only: its caption, and where it is."""
+        number, base = self.figure((options["name"],) * 2), self.env.config.html_baseurl
+        where = f"[on the site]({base.rstrip('/')}/{self.docname}.html#{options['name']})" if base else "on the site"
+        return f"**{number}.** {body} (You can move this figure {where}.)"
 
     # The end of a page
 

@@ -75,6 +75,7 @@ async function visit(context, name, width, scheme) {
   const layout = await page.evaluate(() => ({
     theme: document.documentElement.dataset.theme,
     height: document.documentElement.scrollHeight,
+    figures: document.querySelectorAll("[data-touch]").length,
     overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
     mathErrors: [...document.querySelectorAll("mjx-merror, [data-mjx-error]")].map((node) => node.textContent),
     images: [...document.images].filter((image) => !(image.complete && image.naturalWidth)).map((image) => image.src),
@@ -147,6 +148,31 @@ async function quiz(context, name) {
   return steps;
 }
 
+// Figures to touch: every control answers to the keyboard and, on a telephone, to a finger; the words below follow.
+async function touch(context, name, finger) {
+  const page = await context.newPage();
+  await page.goto(`${base}/${name}`, { waitUntil: "networkidle" });
+  const found = [];
+  for (const stage of await page.locator("[data-touch]").all()) {
+    const words = () => stage.locator(".words").innerText();
+    for (const control of await stage.locator("input, button, select").all()) {
+      const before = await words(), range = (await control.getAttribute("type")) === "range";
+      if (finger) {
+        const { width, height } = await control.boundingBox();
+        await control.tap({ position: { x: range ? 0.8 * width : width / 2, y: height / 2 } });
+      } else {
+        await control.focus();
+        await page.keyboard.press(range ? "ArrowRight" : "Enter");
+      }
+      found.push({ page: name, figure: await stage.getAttribute("data-touch"), finger, width: (await control.boundingBox()).width,
+        height: (await control.boundingBox()).height, control: await control.evaluate((one) => one.closest("label, [role=group]")?.innerText),
+        answered: (await words()) !== before });
+    }
+  }
+  await page.close();
+  return found;
+}
+
 async function search(context, word) {
   const page = await context.newPage();
   const seen = watch(page);
@@ -159,16 +185,19 @@ async function search(context, word) {
 
 (async () => {
   const browser = await chromium.launch({ executablePath: chromiumPath, args: FLAGS });
-  const report = { visits: [], searches: [], keyboard: [] };
+  const report = { visits: [], searches: [], keyboard: [], touch: [] };
   const chapter = pages.find((name) => name.startsWith("book/rnn")) ?? pages[0];
   const quizzed = pages.find((name) => name.endsWith("order-and-state.html")) ?? chapter;
   const tasks = [];
   for (const width of WIDTHS) {
     for (const colorScheme of SCHEMES) {
-      const context = await browser.newContext({ viewport: { width, height: width > 500 ? 900 : 760 }, colorScheme });
+      const context = await browser.newContext({
+        viewport: { width, height: width > 500 ? 900 : 760 }, colorScheme, hasTouch: width < 500 });
       tasks.push(...pages.map((name) => async () => {
-        report.visits.push(await visit(context, name, width, colorScheme));
+        const seen = await visit(context, name, width, colorScheme);
+        report.visits.push(seen);
         process.stderr.write(`  ${width} ${colorScheme} ${name}\n`);
+        if (seen.figures && colorScheme === "light") report.touch.push(...(await touch(context, name, width < 500)));
       }));
       if (colorScheme === "light" && width > 500) {
         tasks.push(async () => report.searches.push(await search(context, "recurrent")));

@@ -70,5 +70,13 @@ def test_a_quiz_is_answered_by_keyboard_and_its_count_is_kept_until_it_is_starte
     assert not quiz["after"]
 
 
+def test_figures_answer_to_the_keyboard_and_to_a_finger(browsed):
+    dead = [one for one in browsed["touch"] if not one["answered"]]
+    assert not dead, "\n".join(map(str, dead))
+    assert {one["finger"] for one in browsed["touch"]} == {True, False}
+    small = [one for one in browsed["touch"] if one["finger"] and min(one["width"], one["height"]) < 24]
+    assert not small, "\n".join(map(str, small))
+
+
 def test_contents_open_and_close_on_a_telephone(browsed):
     assert browsed["menu"] == {"before": False, "opened": True, "closed": True}

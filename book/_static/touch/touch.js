@@ -1,0 +1,45 @@
+// What the figures to touch share: they register themselves by name, and are drawn where the page has a stage for them.
+const Unrolled = { figures: {} };
+
+// An element of HTML or SVG with attributes and children.
+Unrolled.element = (name, attributes = {}, ...children) => {
+  const drawn = /^(svg|g|path|line|rect|circle|text|title)$/.test(name);
+  const element = drawn ? document.createElementNS("http://www.w3.org/2000/svg", name) : document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  element.append(...children);
+  return element;
+};
+
+// A range with its name and its value; `changed` is called with the number. `says` writes it.
+Unrolled.slider = ({ label, min, max, step, value, says = String }, changed) => {
+  const { element } = Unrolled;
+  const input = element("input", { type: "range", min, max, step, value });
+  const output = element("output", {}, says(value));
+  input.addEventListener("input", () => { output.textContent = says(+input.value); changed(+input.value); });
+  return element("label", { class: "slider" }, element("span", {}, label), input, output);
+};
+
+// Buttons that are on or off; `changed` is called with the list of what is on.
+Unrolled.switches = (legend, names, on, changed) => {
+  const { element } = Unrolled, state = names.map((_, at) => on.includes(at));
+  const buttons = names.map((name, at) => {
+    const button = element("button", { type: "button", "aria-pressed": state[at] }, name);
+    button.addEventListener("click", () => {
+      state[at] = !state[at];
+      button.setAttribute("aria-pressed", state[at]);
+      changed(state);
+    });
+    return button;
+  });
+  return element("div", { class: "switches", role: "group", "aria-label": legend },
+    element("span", { "aria-hidden": "true" }, legend), element("div", {}, ...buttons));
+};
+
+document.addEventListener("DOMContentLoaded", () => {
+  for (const stage of document.querySelectorAll("[data-touch]")) {
+    const words = Unrolled.element("p", { role: "status", class: "words" });
+    stage.replaceChildren();
+    Unrolled.figures[stage.dataset.touch].show(stage, (text) => { words.textContent = text; });
+    stage.append(words);
+  }
+});
