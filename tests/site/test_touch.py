@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 import unrolled.numpy
 
 HERE = Path(__file__).parent
