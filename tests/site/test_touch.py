@@ -28,3 +28,29 @@ def test_memory_is_a_recurrent_layer_of_one_unit(weight):
     alarms = [1, 0, 0, 1, 0, 1, 1, 0, 0, 0, 0, 0]
     output, _ = layer.forward(np.array(alarms, float)[:, None, None])
     np.testing.assert_allclose(script("memory", "states", weight, alarms), output[:, 0, 0], rtol=1e-14)
+
+
+def steps_with_held_gates(i, f, o, seconds):
+    """The states and cells of a unit whose biases hold its gates; its input opens the input gate, as on the page."""
+    def before_sigmoid(gate):
+        return float(np.log(gate / (1 - gate))) if 0 < gate < 1 else 800 * (2 * gate - 1)
+
+    unit = unrolled.numpy.LSTMCell(1, 1, dtype=np.float64)
+    biases = np.array([before_sigmoid(i), before_sigmoid(f), 0, before_sigmoid(o)])
+    unit.load_state_dict({"weight_ih": np.array([[2 - biases[0]], [0], [2], [0]]), "bias_ih": biases,
+                          "weight_hh": np.array([[0.0], [0], [1], [0]]), "bias_hh": np.zeros(4)})
+    h, c, found = np.zeros(1), np.zeros(1), []
+    for t in range(seconds):
+        h, c = unit.forward(np.array([float(t == 0)]), (h, c))
+        found.append((h[0], c[0]))
+    return np.array(found)
+
+
+@pytest.mark.parametrize(("i", "f", "o"), [(0.12, 0.88, 0.73), (0, 1, 0.5), (0.3, 1, 1), (1, 0, 0.2), (0, 0.5, 0)])
+def test_gates_are_an_lstm_with_held_gates(i, f, o):
+    expected = steps_with_held_gates(i, f, o, 400)
+    steps = script("gates", "run", i, f, o, 12)
+    np.testing.assert_allclose([(step["h"], step["c"]) for step in steps], expected[:12], rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose([step["kept"] + step["written"] for step in steps], expected[:12, 1], rtol=1e-12)
+    [fallen] = np.nonzero(expected[:, 1] <= expected[0, 1] / 2 * (1 + 1e-12))
+    assert script("gates", "halfLife", i, f, o) == (fallen[0] if len(fallen) else None)

@@ -10,13 +10,13 @@ Unrolled.element = (name, attributes = {}, ...children) => {
   return element;
 };
 
-// A range with its name and its value; `changed` is called with the number. `says` writes it.
-Unrolled.slider = ({ label, min, max, step, value, says = String }, changed) => {
+// A range with its name and its value; `changed` is called with the number. `says` writes it; `gate` colours it.
+Unrolled.slider = ({ label, min, max, step, value, says = String, gate }, changed) => {
   const { element } = Unrolled;
   const input = element("input", { type: "range", min, max, step, value });
   const output = element("output", {}, says(value));
   input.addEventListener("input", () => { output.textContent = says(+input.value); changed(+input.value); });
-  return element("label", { class: "slider" }, element("span", {}, label), input, output);
+  return element("label", { class: gate ? `slider gate-${gate}` : "slider" }, element("span", {}, label), input, output);
 };
 
 // Buttons that are on or off; `changed` is called with the list of what is on.
