@@ -30,11 +30,13 @@ def test_memory_is_a_recurrent_layer_of_one_unit(weight):
     np.testing.assert_allclose(script("memory", "states", weight, alarms), output[:, 0, 0], rtol=1e-14)
 
 
+def before_sigmoid(gate):
+    """The bias that holds a gate there."""
+    return float(np.log(gate / (1 - gate))) if 0 < gate < 1 else 800 * (2 * gate - 1)
+
+
 def steps_with_held_gates(i, f, o, seconds):
     """The states and cells of a unit whose biases hold its gates; its input opens the input gate, as on the page."""
-    def before_sigmoid(gate):
-        return float(np.log(gate / (1 - gate))) if 0 < gate < 1 else 800 * (2 * gate - 1)
-
     unit = unrolled.numpy.LSTMCell(1, 1, dtype=np.float64)
     biases = np.array([before_sigmoid(i), before_sigmoid(f), 0, before_sigmoid(o)])
     unit.load_state_dict({"weight_ih": np.array([[2 - biases[0]], [0], [2], [0]]), "bias_ih": biases,
@@ -54,3 +56,16 @@ def test_gates_are_an_lstm_with_held_gates(i, f, o):
     np.testing.assert_allclose([step["kept"] + step["written"] for step in steps], expected[:12, 1], rtol=1e-12)
     [fallen] = np.nonzero(expected[:, 1] <= expected[0, 1] / 2 * (1 + 1e-12))
     assert script("gates", "halfLife", i, f, o) == (fallen[0] if len(fallen) else None)
+
+
+@pytest.mark.parametrize("reset_after", [True, False])
+@pytest.mark.parametrize(("r", "U"), [([1, 0], [[0, 1], [1, 0]]), ([1, 0.35], [[1, 1], [1, 1]]),
+                                      ([0.3, 0.3], [[0, 1], [1, 0]]), ([1, 0], [[1, 0], [0, 1]])])
+def test_reset_is_a_gru_whose_update_gate_keeps_nothing(r, U, reset_after):
+    layer = unrolled.numpy.GRU(2, 2, dtype=np.float64, reset_after=reset_after)
+    biases = [*map(before_sigmoid, r), -800.0, -800.0, 0.0, 0.0]                 # r, z, n: two rows each
+    layer.load_state_dict({"weight_ih_l0": np.zeros((6, 2)), "weight_hh_l0": np.vstack([np.zeros((4, 2)), U]),
+                           "bias_ih_l0": np.array(biases), "bias_hh_l0": np.zeros(6)})
+    h = [1.0, -1.0]
+    output, _ = layer.forward(np.zeros((1, 1, 2)), np.array([[h]]))
+    np.testing.assert_allclose(script("reset", "road", h, r, U, reset_after)[-1], output[0, 0], rtol=1e-12, atol=1e-15)
