@@ -7,8 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode
 
 import unrolled.numpy
+import unrolled.torch
 
 HERE = Path(__file__).parent
 
@@ -45,3 +49,32 @@ def test_query_attends_as_the_package_does(query, scale):
     found = script("query", "scaled_dot_product", query, keys, values, scale)
     np.testing.assert_allclose(found[0], output[0, 0], rtol=1e-12)
     np.testing.assert_allclose(found[1], weights[0], rtol=1e-12)
+
+
+@pytest.mark.parametrize(("n", "d"), [(4, 8), (64, 16), (192, 32), (100, 4)])
+def test_costs_are_what_pytorch_counts_and_a_layer_keeps(n, d):
+    layers = {
+        "RNN": unrolled.torch.RNN(d, d),
+        "LSTM": unrolled.torch.LSTM(d, d),
+        "Transformer": unrolled.torch.CausalTransformer(d, 2, fused=False),
+    }
+    counted = {}
+    for name, layer in layers.items():
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            _, state = layer(torch.randn(n, 1, d))
+        counted[name] = counter.get_total_flops()
+        carried = sum(part.numel() for part in tree_leaves(state))
+        assert script("costs", "carried", name, n, d) == carried
+    assert script("costs", "recurrent", "RNN", n, d) == counted["RNN"]
+    assert script("costs", "recurrent", "LSTM", n, d) == counted["LSTM"]
+    cost = script("costs", "transformer", n, d)
+    assert cost["matrices"] + cost["pairs"] == counted["Transformer"]
+    with FlopCounterMode(display=False) as counter:
+        unrolled.torch.attention.scaled_dot_product(*torch.randn(3, 1, 2, n, d // 2))
+    assert cost["pairs"] == counter.get_total_flops()
+
+
+@pytest.mark.parametrize("d", [64, 768, 4096])
+def test_costs_of_pairs_and_matrices_are_equal_at_six_widths(d):
+    cost = script("costs", "transformer", 6 * d, d)
+    assert cost["pairs"] == cost["matrices"]
