@@ -28,3 +28,22 @@ def test_memory_is_a_recurrent_layer_of_one_unit(weight):
     alarms = [1, 0, 0, 1, 0, 1, 1, 0, 0, 0, 0, 0]
     output, _ = layer.forward(np.array(alarms, float)[:, None, None])
     np.testing.assert_allclose(script("memory", "states", weight, alarms), output[:, 0, 0], rtol=1e-14)
+
+
+# The page's two matrices, a rotation, one that flips, and none of these
+@pytest.mark.parametrize("U", [[[0.7, 0.2], [0.2, 0.7]], [[0.5, 2], [0, 0.5]], [[0.8, -0.6], [0.6, 0.8]],
+                               [[-1, 3], [-1, -1]], [[0, 0], [0, 0]], [[1.2, -0.4], [0.3, -0.9]]])
+def test_circle_has_the_radius_and_the_norm_of_every_power(U):
+    matrix = np.array(U, float)
+    np.testing.assert_allclose(script("circle", "radius", U), np.abs(np.linalg.eigvals(matrix)).max(), rtol=1e-12)
+    for k in (0, 1, 8):
+        power = np.linalg.matrix_power(matrix, k)
+        np.testing.assert_allclose(script("circle", "power", U, k), power, rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(script("circle", "norm", power.tolist()), np.linalg.norm(power, 2), rtol=1e-12)
+        np.testing.assert_allclose(script("circle", "times", power.tolist(), [0.6, -2]), power @ [0.6, -2], rtol=1e-12)
+        # Its end lies on the ellipse of U, and as far from the centre as the norm says
+        far = np.array(script("circle", "longest", power.tolist()))
+        sides, sizes, _ = np.linalg.svd(power)
+        np.testing.assert_allclose(np.hypot(*far), sizes[0], rtol=1e-12)
+        if sizes[0] > 1.001 * sizes[1]:
+            np.testing.assert_allclose(abs(far @ sides[:, 0]), sizes[0], rtol=1e-12)
