@@ -47,3 +47,28 @@ def test_circle_has_the_radius_and_the_norm_of_every_power(U):
         np.testing.assert_allclose(np.hypot(*far), sizes[0], rtol=1e-12)
         if sizes[0] > 1.001 * sizes[1]:
             np.testing.assert_allclose(abs(far @ sides[:, 0]), sizes[0], rtol=1e-12)
+
+
+@pytest.fixture(scope="module")
+def cliff_page():
+    """The functions `cliff` and `descend` as their page has them."""
+    page = HERE.parents[1] / "book/bptt/exploding-and-clipping.ipynb"
+    sources = ["".join(cell["source"]) for cell in json.loads(page.read_text(encoding="utf-8"))["cells"]]
+    source, = (source for source in sources if "def cliff(" in source)
+    exec(source, functions := {"np": np})
+    return functions
+
+
+@pytest.mark.parametrize(("w", "b"), [(1.2, -0.3), (0.958, -0.004), (0.6, 0.2), (1.6, -0.1), (1.0, 2.97)])
+def test_cliff_has_the_loss_and_the_gradient_of_the_page(cliff_page, w, b):
+    loss, gradient = script("cliff", "cliff", w, b)
+    expected, slopes = cliff_page["cliff"](w, b)
+    np.testing.assert_allclose(loss, expected, rtol=1e-12)
+    np.testing.assert_allclose(gradient, slopes, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize(("threshold", "updates"), [(None, 2), (None, 40), (0.2, 40), (0.5, 7), (3.0, 40)])
+def test_cliff_descends_as_the_page_does(cliff_page, threshold, updates):
+    path, _ = cliff_page["descend"]((1.2, -0.3), threshold or np.inf, updates)
+    found = script("cliff", "descend", [1.2, -0.3], threshold, updates)
+    np.testing.assert_allclose(found, path, rtol=1e-12, atol=1e-12)
