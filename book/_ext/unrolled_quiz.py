@@ -61,11 +61,11 @@ class Quiz(SphinxDirective):
         for number, entry in enumerate(quizzes(source.parent)[source.stem], 1):
             one = question_node(label=f"Question {number}")
             one += self.markdown(f"**{number}.** {entry['question']}")
-            for choice in shown_order(entry["options"]):
+            for place, choice in enumerate(shown_order(entry["options"]), 1):
                 kind = "right" if "right" in choice else "wrong"
                 says, why = nodes.inline("", "", *self.markdown(str(choice["text"]))[0].children), nodes.container()
                 why += self.markdown(f"**{'Right' if kind == 'right' else 'Not so'}.** {choice[kind]}")
-                one += option_node("", says, why, kind=kind)
+                one += option_node("", says, why, kind=kind, place=place)
             result += one
         return [result]
 
@@ -89,7 +89,8 @@ def depart_div(self, node):
 
 
 def visit_option(self, node):
-    self.body.append(self.starttag(node, "details", CLASS=f"option {node['kind']}") + "<summary>")
+    named = f'<span class="visually-hidden">Option {node["place"]}: </span>'       # some options are a formula alone
+    self.body.append(self.starttag(node, "details", CLASS=f"option {node['kind']}") + f"<summary>{named}")
     node.children[0].walkabout(self)
     self.body.append("</summary>\n")
     node.children[1].walkabout(self)
