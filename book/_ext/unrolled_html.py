@@ -34,9 +34,8 @@ def finish(app, exception):
     for page in out.rglob("*.html"):
         if "_static" not in page.parts and page != out / "index.html":
             before = page.read_text(encoding="utf-8")
-            after = mend(before)
-            if after != before:
-                page.write_text(after, encoding="utf-8")
+            if not before.endswith(MENDED):               # or this build has not written it
+                page.write_text(mend(before) + MENDED, encoding="utf-8")
 
 
 FRONT = """<!DOCTYPE html>
@@ -55,6 +54,7 @@ FRONT = """<!DOCTYPE html>
 </html>
 """
 
+MENDED = "<!-- mended -->\n"
 MINIMAL = HTMLFormatter.REGISTRY["minimal"].entity_substitution
 VOID = HTMLFormatter(entity_substitution=MINIMAL, void_element_close_prefix="")     # <br>, not <br/>
 

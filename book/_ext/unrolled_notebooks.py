@@ -201,16 +201,17 @@ def plain_notebook(app, path, docname):
 
 
 def write(app, failure):
-    """Write the plain notebooks in the place of the sources that the theme's button gives."""
+    """Write the plain notebooks of the pages that this build wrote, in the place of the sources that it copied."""
     if failure or app.builder.name != "html" or not app.config.html_copy_source:
         return
     pages = notebooks(app.env)
-    for name in status_iterator(pages, "writing plain notebooks... ", "darkgreen", len(pages), app.verbosity):
-        target = Path(app.outdir, "_sources/book", f"{name}.ipynb")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        nbformat.write(plain_notebook(app, pages[name], f"book/{name}"), target)
+    targets = {name: Path(app.outdir, "_sources/book", f"{name}.ipynb") for name in pages}
+    stale = [name for name, target in targets.items()
+             if target.stat().st_mtime_ns <= Path(app.outdir, f"book/{name}.html").stat().st_mtime_ns]
+    for name in status_iterator(stale, "writing plain notebooks... ", "darkgreen", len(stale), app.verbosity):
+        nbformat.write(plain_notebook(app, pages[name], f"book/{name}"), targets[name])
 
 
 def setup(app):
-    app.connect("build-finished", write)
+    app.connect("build-finished", write, priority=950)       # newer than the HTML, which is mended before
     return {"parallel_read_safe": True, "parallel_write_safe": True}
