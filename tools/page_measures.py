@@ -11,11 +11,10 @@ import re
 import sys
 from pathlib import Path
 
-from notebook_form import ROOT, pages, read
+from notebook_form import FOLDED, ROOT, pages, read
 
 WORDS, CELLS, PIXELS, SECONDS, MIB, MINUTES = 2500, 15, 15_000, 30, 1024, 20        # at most
 LINES_FIRST = 10                                    # visible lines of code before the first equation, at most
-FOLDED = {"setup", "hide-input", "hide-cell", "remove-input", "remove-cell"}
 HEAD = re.compile(r"^(\d+) minutes to read · (\d+) seconds? to run · you need: (.+?) · you may skip: (.+)$",
                   re.MULTILINE)
 NO_WORDS = re.compile(r"^(`{3,}|:{3,}|~{3,}).*$|^:[\w-]+:.*$|\$[^$]*\$|\{[\w:+-]+\}(?=`)|\]\([^)]*\)|^\|?[\s:|-]+$",

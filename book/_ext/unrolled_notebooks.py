@@ -26,7 +26,6 @@ ROLE = re.compile(r"\{(?P<name>[\w:]+)\}`(?P<target>[^`]+)`")
 EQUATION = re.compile(r"\s*\n?\$\$ *\((?P<label>[\w-]+)\)")
 LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]+)\]\((?P<target>[^)\s:]+\.md)(?P<anchor>#[^)\s]*)?\)")
 ADDRESS = re.compile(r'(href="[\w./-]+)\.html')
-LEFT_OVER = re.compile(r"\{[\w:]+\}`|^\s*(:{3,}|`{3,})\{", re.MULTILINE)
 
 
 class Plain:
@@ -41,7 +40,8 @@ class Plain:
         self.env, self.docname = env, docname
         self.std, self.cited = env.get_domain("std"), []
         self.citations = {one.key: one for one in env.get_domain("cite").citations}
-        self.roles = {"eq": self.equation, "numref": self.figure, "ref": self.title, "term": lambda target: target[0],
+        self.roles = {"eq": lambda target: f"({self.equation_number(target[1])})",
+                      "numref": self.figure, "ref": self.title, "term": lambda target: target[0],
                       "cite:t": lambda target: self.cite(target[1], "{} ({})"),
                       "cite:p": lambda target: self.cite(target[1], "({}, {})")}
         self.directives = {"dropdown": self.folded, "solution": self.solution, "exercise": self.exercise,
@@ -66,15 +66,12 @@ class Plain:
                 body.append(inner)
             plain.append(self.directive(opened["name"], opened["argument"], body))
         text = ROLE.sub(self.role, "\n".join(plain))
-        text = EQUATION.sub(lambda found: rf" \tag{{{self.equation((found['label'],) * 2)[1:-1]}}}" "\n$$", text)
-        text = LINK.sub(self.link, text)
-        if found := LEFT_OVER.search(text):
-            raise ExtensionError(f"{self.docname}: no plain form of {text[found.start():][:60]!r}")
-        return text
+        text = EQUATION.sub(lambda found: rf" \tag{{{self.equation_number(found['label'])}}}" "\n$$", text)
+        return LINK.sub(self.link, text)
 
     def role(self, found):
         if found["name"] not in self.roles:
-            return found[0]
+            raise ExtensionError(f"{self.docname}: the role {found['name']} has no plain form")
         explicit = re.fullmatch(r"(.*\S)\s*<(.+)>", found["target"], re.DOTALL)
         return self.roles[found["name"]](explicit.groups() if explicit else (found["target"],) * 2)
 
@@ -84,7 +81,7 @@ class Plain:
             options[option[1]] = option[2]
             body = body[1:]
         if name not in self.directives:
-            return f"```{{{name}}}"
+            raise ExtensionError(f"{self.docname}: the directive {name} has no plain form")
         return self.directives[name](argument, options, self.markdown("\n".join(body).strip("\n")))
 
     def link(self, found):
@@ -100,9 +97,9 @@ class Plain:
     def number(self, kind, docname, name):
         return ".".join(map(str, self.env.toc_fignumbers[docname][kind][name]))
 
-    def equation(self, target):
-        docname = self.env.get_domain("math").equations[target[1]][0]
-        return f"({self.number('displaymath', docname, f'equation-{target[1]}')})"
+    def equation_number(self, label):
+        docname = self.env.get_domain("math").equations[label][0]
+        return self.number("displaymath", docname, f"equation-{label}")
 
     def figure(self, target):
         docname, name = self.std.anonlabels[target[1]]
@@ -120,7 +117,7 @@ class Plain:
             names = [" ".join((*one.prelast_names, *one.last_names)) for one in entry.persons["author"]]
             who = f"{names[0]} et al." if len(names) > 2 else " and ".join(names)
             said.append(form.format(who.translate({ord("{"): None, ord("}"): None}), entry.fields["year"]))
-        return "; ".join(said).replace(")(", "; ").replace("); (", "; ")
+        return "; ".join(said).replace("); (", "; ")
 
     # Directives
 

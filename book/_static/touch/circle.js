@@ -29,7 +29,7 @@ Unrolled.figures.circle = {
   },
 
   show(stage, say) {
-    const { element, slider } = Unrolled, steps = this.STEPS;
+    const { element, signed, slider } = Unrolled, steps = this.STEPS;
     const W = 640, H = 300, top = 40, size = 252, middle = [8 + size / 2, top + size / 2];
     const left = 356, right = W - 16, decades = 2;
     const at = (k) => left + k * (right - left) / steps;
@@ -51,7 +51,6 @@ Unrolled.figures.circle = {
         element("text", { x: x + 38, y: 22 }, label)]),
       element("circle", { cx: 418, cy: 16, r: 4, class: "solid" })];
 
-    const signed = (value, digits) => value.toFixed(digits).replace(/^-(?=.*[1-9])/, "−").replace("-", "");
     const tenths = (value) => signed(value, 1);
     const digits = (value, most) => Math.min(most, Math.max(0, 4 - String(Math.trunc(Math.abs(value))).length));
     const length = (value) => (value > 0 && value < 0.005 ? "less than 0.01" : value.toFixed(digits(value, 2)));

@@ -25,7 +25,7 @@ Unrolled.figures.cliff = {
   },
 
   show(stage, say) {
-    const { element, slider, switches } = Unrolled;
+    const { element, signed, slider, switches } = Unrolled;
     const W = 640, left = 84, right = 634, top = 8, lowest = [0.5, -0.4], highest = [1.7, 0.3];
     const unit = (right - left) / (highest[0] - lowest[0]), bottom = top + unit * (highest[1] - lowest[1]);
     const place = ([w, b]) => [left + (w - lowest[0]) * unit, bottom - (b - lowest[1]) * unit];
@@ -52,7 +52,7 @@ Unrolled.figures.cliff = {
       ...[0.6, 1, 1.4].map((w) => element("text", { x: place([w, 0])[0], y: bottom + 24, "text-anchor": "middle" },
         w === 1 ? "w = 1.0" : w.toFixed(1))),
       ...[-0.3, 0, 0.2].map((b) => element("text", { x: left - 8, y: place([0, b])[1] + 6, "text-anchor": "end" },
-        b ? b.toFixed(1).replace("-", "−") : "b = 0")),
+        b ? signed(b, 1) : "b = 0")),
       element("text", { x: left + 14, y: bottom - 18, class: "ink" }, "high ground"),
       element("text", { x: right - 14, y: place([0, 0.08])[1], "text-anchor": "end", class: "ink" }, "low ground")];
     const walk = element("g");
@@ -69,10 +69,9 @@ Unrolled.figures.cliff = {
         drawn.push(element("path", { d: "M0 0L-14 -6L-14 6Z", class: `${look} head`,
           transform: `translate(${x2} ${y2}) rotate(${turn})` }));
       }
-      if (share < 1) drawn.push(element("text", { x: x2 + 14, y: y2 + 24, class: "ink" }, `to b = ${signed(to[1])}`));
+      if (share < 1) drawn.push(element("text", { x: x2 + 14, y: y2 + 24, class: "ink" }, `to b = ${signed(to[1], 2)}`));
       return drawn;
     };
-    const signed = (value) => value.toFixed(2).replace("-", "−").replace("−0.00", "0.00");
     const small = (value) => (value < 0.0005 ? "less than 0.001" : value.toFixed(value < 0.1 ? 3 : 2));
     const draw = () => {
       const path = this.descend(this.START, clipping ? threshold : null, updates), here = path[updates];
@@ -86,7 +85,7 @@ Unrolled.figures.cliff = {
           spot(here, 7, `${look} dot`), spot(short, 5, "thick ring")] : []));
       const found = (point) => {
         const [height, slope] = this.cliff(...point);
-        return `b = ${signed(point[1])}, loss ${small(height)}, gradient ${small(Math.hypot(...slope))}`;
+        return `b = ${signed(point[1], 2)}, loss ${small(height)}, gradient ${small(Math.hypot(...slope))}`;
       };
       const tau = `τ = ${threshold.toFixed(1)}`;
       const ask = small(this.RATE * size), how = clipping ? `clipped to ${tau}` : "without clipping";
@@ -94,7 +93,7 @@ Unrolled.figures.cliff = {
         `A whole step of ${ask} leads to ${found(whole)}; clipped to ${tau}, a step of ` +
         `${small(this.RATE * threshold)} leads to ${found(short)}.` :
         `That is below ${tau}, so clipping ${clipping ? "does" : "would"} not change the step of ${ask}.`;
-      say(`After ${updates} update${updates === 1 ? "" : "s"} ${how}: w = ${signed(here[0])}, b = ${signed(here[1])}, ` +
+      say(`After ${updates} update${updates === 1 ? "" : "s"} ${how}: w = ${signed(here[0], 2)}, b = ${signed(here[1], 2)}, ` +
         `loss ${small(loss)}. The gradient is ${small(size)} long. ${next}`);
     };
     stage.append(

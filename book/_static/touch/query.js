@@ -19,7 +19,7 @@ Unrolled.figures.query = {
   },
 
   show(stage, say) {
-    const { element, slider } = Unrolled, { WORDS: words, KEYS: keys, VALUES: values } = this;
+    const { element, signed, slider } = Unrolled, { WORDS: words, KEYS: keys, VALUES: values } = this;
     const colours = ["output", "forget", "input"].map((gate) => `var(--gate-${gate})`);    // as in the plot of the page
     const ink = "var(--pst-color-text-base)";
     const filled = (name, attributes, colour) => element(name, { ...attributes, style: `fill: ${colour}` });
@@ -28,7 +28,6 @@ Unrolled.figures.query = {
     const W = 640, H = 316, low = -2, high = 4, unit = 42;
     const x = (number) => 30 + (number - low) * unit, y = (number) => 18 + (high - number) * unit;
     const share = (weight) => (weight < 0.0005 ? "< 0.001" : weight.toFixed(3));            // small, but never zero
-    const signed = (number) => String(number).replace("-", "−");
     const text = (x, y, words, anchor = "start", style = "") =>
       element("text", { x, y, "text-anchor": anchor, style }, words);
 
@@ -74,11 +73,11 @@ Unrolled.figures.query = {
         text(Math.min(Math.max(at(context), 396), 540), line + 78, `context ${context.toFixed(3)}`, "middle",
           `fill: ${ink}; font-weight: 700`));
       const each = words.map((word, s) => `${word}: score ${signed(scores[s])}, weight ${share(weights[s])}`);
-      say(`Query (${query.map(signed).join(", ")}). ${each.join("; ").replaceAll("<", "below")}` +
+      say(`Query (${query.map((number) => signed(number)).join(", ")}). ${each.join("; ").replaceAll("<", "below")}` +
         `. The context, the mean of the values ${values.join(", ")} with these weights, is ${context.toFixed(3)}.`);
     };
     const number = (name, place) => slider(
-      { label: `query: wants a ${name}`, min: low, max: high, step: 0.25, value: query[place], says: signed },
+      { label: `query: wants a ${name}`, min: low, max: high, step: 0.25, value: query[place], says: (number) => signed(number) },
       (value) => { query[place] = value; draw(); });
     stage.append(
       element("svg", { viewBox: `0 0 ${W} ${H}`, "aria-hidden": "true" }, ...plane, arrow, ...shown, ...rows, moving),

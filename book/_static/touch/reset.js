@@ -14,7 +14,7 @@ Unrolled.figures.reset = {
     const { element, slider, switches } = Unrolled, h = this.STATE;
     const W = 640, H = 376, columns = [60, 233, 406, 579], side = 84, tall = 36;
     const start = columns[0] - side / 2, end = columns[3] + side / 2;
-    const number = (value) => String(Number(value.toFixed(2))).replace("-", "−");
+    const number = (value) => Unrolled.signed(Number(value.toFixed(2)));
     const pair = (values) => `(${values.map(number).join(", ")})`;
     const text = (x, y, words, anchor = "middle") => element("text", { x, y, "text-anchor": anchor }, words);
     let r2 = 0, shared = false, own = false, other = true;

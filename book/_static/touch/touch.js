@@ -10,6 +10,12 @@ Unrolled.element = (name, attributes = {}, ...children) => {
   return element;
 };
 
+// A number with so many digits, or with those it has; a minus sign that is one, and none before zero.
+Unrolled.signed = (value, digits) => {
+  const text = digits === undefined ? String(value) : value.toFixed(digits);
+  return text.replace(/^-(?=.*[1-9])/, "−").replace(/^-/, "");
+};
+
 // A range with its name and its value; `changed` is called with the number. `says` writes it; `gate` colours it.
 Unrolled.slider = ({ label, min, max, step, value, says = String, gate }, changed) => {
   const { element } = Unrolled;
