@@ -1,7 +1,8 @@
 """Which notebooks the book has, and the normal form of their files: nothing of the machine, the editor or the moment.
 
-A normal notebook holds sources, tags, figure texts and textual outputs. Images belong to the built site, which makes
-them anew. Cell ids are hashes of the sources, so inserting a cell changes no other id.
+A normal notebook holds sources, tags, figure texts and textual outputs. Images and the numbers of figures to touch
+belong to the built site, which makes them anew. Cell ids are hashes of the sources, so inserting a cell changes no
+other id.
 """
 
 import hashlib
@@ -15,7 +16,7 @@ from nbformat import v4
 
 ROOT = Path(__file__).resolve().parent.parent
 BOOK = ROOT / "book"
-KEPT_FORMAT = re.compile(r"text/(plain|html|markdown|latex)|application/vnd\.unrolled\.[\w.-]+\+json")
+KEPT_FORMAT = re.compile(r"text/(plain|html|markdown|latex)|application/vnd\.unrolled\.claim\+json")
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},

@@ -239,3 +239,18 @@ def test_table_refuses_a_row_of_another_length(terminal):
 def test_a_row_leads_to_an_anchor_or_to_another_page(notebook, target, address):
     display.table("Costs", ["layer", "LSTM"], [("state", target, ["512"])])
     assert bs4.BeautifulSoup(notebook[0]["text/html"], "html.parser").a["href"] == address
+
+
+def test_numbers_for_a_figure_are_plain_and_rounded(notebook):
+    display.to_touch("two-words", weights=np.array([[1 / 3, 2.0]]), letters=["a", "b"], steps=(1, 20000))
+    [bundle] = notebook
+    assert bundle[display.TOUCH_MIME] == {"key": "two-words", "numbers": {
+        "weights": [[0.3333, 2.0]], "letters": ["a", "b"], "steps": [1, 20000]}}
+
+
+@pytest.mark.parametrize(("key", "numbers"), [("Two Words", {"x": 1}), ("words", {}), ("words", {"x": math.nan}),
+                                              ("words", {"x": np.array([1, np.inf])})])
+def test_numbers_that_no_browser_reads_are_refused(key, numbers, notebook):
+    with pytest.raises(ValueError, match="hyphens|JSON"):
+        display.to_touch(key, **numbers)
+    assert not notebook

@@ -157,7 +157,9 @@ async function touch(context, name, finger) {
     const words = () => stage.locator(".words").innerText();
     for (const control of await stage.locator("input, button, select").all()) {
       const before = await words(), range = (await control.getAttribute("type")) === "range";
-      if (finger) {
+      if (await control.evaluate((one) => one.tagName === "SELECT")) {      // a finger opens the system's own list
+        await control.selectOption({ index: (await control.evaluate((one) => one.selectedIndex)) ? 0 : 1 });
+      } else if (finger) {
         const { width, height } = await control.boundingBox();
         await control.tap({ position: { x: range ? 0.8 * width : width / 2, y: height / 2 } });
       } else {

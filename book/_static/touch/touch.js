@@ -25,6 +25,14 @@ Unrolled.slider = ({ label, min, max, step, value, says = String, gate }, change
   return element("label", { class: gate ? `slider gate-${gate}` : "slider" }, element("span", {}, label), input, output);
 };
 
+// A choice of one among several, as a menu; `changed` is called with its place in the list.
+Unrolled.menu = (label, names, at, changed) => {
+  const { element } = Unrolled;
+  const select = element("select", {}, ...names.map((name, place) => element("option", place === at ? { value: place, selected: "" } : { value: place }, name)));
+  select.addEventListener("change", () => changed(+select.value));
+  return element("label", { class: "slider" }, element("span", {}, label), select);
+};
+
 // Buttons that are on or off; `changed` is called with the list of what is on.
 Unrolled.switches = (legend, names, on, changed) => {
   const { element } = Unrolled, state = names.map((_, at) => on.includes(at));
@@ -44,8 +52,9 @@ Unrolled.switches = (legend, names, on, changed) => {
 document.addEventListener("DOMContentLoaded", () => {
   for (const stage of document.querySelectorAll("[data-touch]")) {
     const words = Unrolled.element("p", { role: "status", class: "words" });
+    const handed = stage.querySelector("script")?.textContent;        // what a cell of the page computed
     stage.replaceChildren();
-    Unrolled.figures[stage.dataset.touch].show(stage, (text) => { words.textContent = text; });
+    Unrolled.figures[stage.dataset.touch].show(stage, (text) => { words.textContent = text; }, handed && JSON.parse(handed));
     stage.append(words);
   }
 });

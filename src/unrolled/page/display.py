@@ -1,4 +1,4 @@
-"""What a chapter puts on its page: the source of a definition, a table with links, and one row of the claims ledger.
+"""What a chapter puts on its page: source code, a table with links, a row of the ledger, the numbers of a figure.
 
 In a notebook both appear as formatted output; in a terminal they are printed. IPython is therefore never
 required: if nothing has imported it, there is no notebook to display in.
@@ -7,11 +7,13 @@ required: if nothing has imported it, there is no notebook to display in.
 import ast
 import html
 import inspect
+import json
 import re
 import sys
 import textwrap
 
 CLAIM_MIME = "application/vnd.unrolled.claim+json"
+TOUCH_MIME = "application/vnd.unrolled.touch+json"
 SEEDED = "trained", "drawn"                             # their verdicts are effects over seeds
 KINDS = "exact", "rounding", *SEEDED, "timed", "cited"
 
@@ -73,6 +75,35 @@ def address(target):
     A link in a table or a drawing is HTML that the book's builder leaves as it is, so a page is named as on the site.
     """
     return target if target.partition("#")[0].endswith(".html") else f"#{target}"
+
+
+def to_touch(key, **numbers):
+    """Give a figure to touch the numbers that this page computed: on the site its script gets them as an object.
+
+    Args:
+        key: the figure's `:data:` option, lower case words joined by hyphens.
+        **numbers: what JSON can hold, and arrays and tensors; floats are rounded to four significant digits.
+
+    Raises:
+        ValueError: `key` is badly formed, there is no number, or one is infinite or not a number.
+    """
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", key) or not numbers:
+        raise ValueError(f"expected lower case words joined by hyphens, and some numbers, got {key!r} and {numbers!r}")
+    plain = _rounded(numbers)
+    json.dumps(plain, allow_nan=False)                       # no browser reads NaN
+    text = f"numbers for the figure “{key}”"
+    _put({TOUCH_MIME: {"key": key, "numbers": plain}, "text/plain": text}, otherwise=text)
+
+
+def _rounded(value):
+    """Lists and mappings for JSON, with four significant digits in each float."""
+    if hasattr(value, "tolist"):                             # an array, a tensor or a scalar of either
+        value = value.tolist()
+    if isinstance(value, dict):
+        return {name: _rounded(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(part) for part in value]
+    return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
 def claim(key, figure, holds=None, kind="exact", when=None, on=None, here=None):
