@@ -11,7 +11,6 @@ import re
 from pathlib import Path
 
 import nbformat
-import yaml
 from nbformat import v4
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -22,11 +21,11 @@ METADATA = {
     "language_info": {"name": "python"},
 }
 SETUP = """\
-try:                            # a clone or Binder: the package is installed
-    import unrolled
-except ModuleNotFoundError:     # Colab: fetch it
-    %pip install -q git+{address}
-from unrolled.page import plots
+try:
+    from unrolled.page import plots
+except ModuleNotFoundError:
+    raise ModuleNotFoundError("This page needs the package `unrolled`: in a clone of the repository run "
+                              "`make environment`, and open the page with the Python of .venv.") from None
 
 plots.use_style()"""
 FOLDED = {"hide-cell", "hide-input", "remove-cell"}  # folded on the site, so Jupyter and Colab fold them as well
@@ -67,18 +66,12 @@ def read(path):
         raise NotebookError(f"cannot be read: {error}") from error
 
 
-def setup_source():
-    """The set-up cell's source: one template, and the repository's address out of `_config.yml`."""
-    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
-    return SETUP.format(address=config["repository"]["url"].rstrip("/"))
-
-
 def set_up(nb):
     """Write the set-up cell's source into the first code cell, which must carry the tag `setup`."""
     first = next((cell for cell in nb.cells if cell.cell_type == "code"), None)
     if first is None or "setup" not in first.metadata.get("tags", []):
         raise NotebookError("the first code cell must carry the tag `setup`")
-    first.source = setup_source()
+    first.source = SETUP
 
 
 def normalise(nb):
@@ -145,7 +138,7 @@ def complaints(text):
         return [f"not a notebook: {str(error).splitlines()[0]}"]
     found = []
     code = [(number, cell) for number, cell in enumerate(nb.cells, 1) if cell.cell_type == "code"]
-    if not code or "setup" not in code[0][1].metadata.get("tags", []) or code[0][1].source != setup_source():
+    if not code or "setup" not in code[0][1].metadata.get("tags", []) or code[0][1].source != SETUP:
         found.append("the first code cell is not the set-up cell of the template, tagged `setup`")
     for number, cell in code:
         where = f"cell {number} ({(cell.source.strip() or 'empty').splitlines()[0]:.40})"

@@ -1,19 +1,42 @@
 """The mending of the HTML that the theme writes, and the addresses in it."""
 
+import os
 import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from bs4 import BeautifulSoup
 from bs4.formatter import HTMLFormatter
+from sphinx.errors import ConfigError
+
+NOTEBOOKS = "notebooks"         # the branch with the plain notebooks, which the publishing workflow writes
 
 
 def configure(app, config):
-    """Derive the site's address, for canonical links and the site map, from the repository's."""
-    url = urlsplit(config.html_theme_options["repository_url"])
+    """Where the site and its repository are, from REPOSITORY in the environment; nothing points there without it."""
+    address, options = os.environ.get("REPOSITORY", "").rstrip("/"), config.html_theme_options
+    if not address:
+        options.pop("launch_buttons", None)
+        for listeners in app.events.listeners.values():   # a map of a site without an address is no use
+            listeners[:] = [one for one in listeners if not one.handler.__module__.startswith("sphinx_sitemap")]
+        return
+    url = urlsplit(address)
+    if url.scheme != "https" or not re.fullmatch(r"/[\w.-]+/[\w.-]+", url.path):
+        raise ConfigError(f"REPOSITORY must be https://HOST/OWNER/NAME, got {address!r}")
     owner, name = url.path.strip("/").split("/")
+    options |= {"repository_url": address, "use_repository_button": True, "use_edit_page_button": True,
+                "use_issues_button": True}
     config.html_baseurl = config.html_baseurl or f"https://{owner}.github.io/{name}/"
     config.ogp_site_url = config.ogp_site_url or config.html_baseurl
+
+
+def launch_plain_notebooks(app, pagename, templatename, context, doctree):
+    """Binder and Colab open the plain notebooks; editing still leads to the page's own source."""
+    branch = app.config.html_theme_options.get("repository_branch")
+    for group in context.get("header_buttons", ()):
+        if group.get("label") == "launch-buttons":
+            for button in group["buttons"]:
+                button["url"] = re.sub(rf"/{branch}(?=[/?])", f"/{NOTEBOOKS}", button["url"], count=1)
 
 
 def silence_thebe(app):
@@ -30,7 +53,8 @@ def finish(app, exception):
     front = app.config.root_doc
     (out / "index.html").write_text(FRONT.format(
         language=app.config.language, title=app.config.html_title, page=f"{front}.html",
-        canonical=f"{app.config.html_baseurl}{front}.html"), encoding="utf-8")
+        canonical=f'<link rel="canonical" href="{app.config.html_baseurl}{front}.html">\n' * bool(
+            app.config.html_baseurl)), encoding="utf-8")
     for page in out.rglob("*.html"):
         if "_static" not in page.parts and page != out / "index.html":
             before = page.read_text(encoding="utf-8")
@@ -44,8 +68,7 @@ FRONT = """<!DOCTYPE html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
-<link rel="canonical" href="{canonical}">
-<link rel="icon" href="_static/favicon.svg">
+{canonical}<link rel="icon" href="_static/favicon.svg">
 <meta http-equiv="refresh" content="0; url={page}">
 </head>
 <body>
@@ -103,5 +126,6 @@ def mend(html):
 def setup(app):
     app.connect("config-inited", configure, priority=100)
     app.connect("builder-inited", silence_thebe, priority=0)
+    app.connect("html-page-context", launch_plain_notebooks, priority=900)
     app.connect("build-finished", finish, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -28,6 +28,14 @@ LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]+)\]\((?P<target>[^)\s:]+\.md)(?P<anch
 ADDRESS = re.compile(r'(href="[\w./-]+)\.html')
 
 
+FETCH = """\
+try:
+    import unrolled
+except ModuleNotFoundError:     # Colab
+    %pip install -q "git+{address}"
+"""
+
+
 class Plain:
     """What turns the Markdown of one page into plain Markdown.
 
@@ -183,7 +191,9 @@ def plain_notebook(app, path, docname):
             for kind in ("text/html", "image/svg+xml"):
                 if kind in output.get("data", {}):
                     output.data[kind] = ADDRESS.sub(r"\1.ipynb", output.data[kind])
-        cells.append(v4.new_code_cell(cell.source, metadata=metadata, outputs=outputs,
+        address = app.config.html_theme_options.get("repository_url")
+        fetch = FETCH.format(address=address) if address and "setup" in metadata.get("tags", []) else ""
+        cells.append(v4.new_code_cell(fetch + cell.source, metadata=metadata, outputs=outputs,
                                       execution_count=cell.execution_count))
         if figure := cell.metadata.get("mystnb", {}).get("figure"):
             number, caption = plain.figure((figure["name"],) * 2), plain.markdown(figure["caption"])

@@ -163,3 +163,21 @@ def test_a_quiz_of_no_page_stops_the_build(book):
     code, said, _ = build(book)
     assert code != 0
     assert "quiz of ordre, which is no page" in said
+
+
+@pytest.mark.parametrize("address", ["", "https://github.com/owner/name"])
+def test_buttons_and_addresses_are_those_of_the_repository_or_are_not_there(book, address, monkeypatch):
+    monkeypatch.setenv("REPOSITORY", address)
+    theme = {"repository_branch": "main", "launch_buttons": {
+        "notebook_interface": "jupyterlab", "binderhub_url": "https://binder.example"}}
+    configuration = CONFIGURATION.replace('"unrolled_quiz"', '"unrolled_html", "sphinx_sitemap", "sphinxext.opengraph"')
+    (book / "conf.py").write_text(f"{configuration}\nhtml_theme = 'sphinx_book_theme'\nhtml_theme_options = {theme}")
+    code, said, _ = build(book)
+    assert code == 0, said
+    soup = BeautifulSoup((book / "_build/html/book/rnn/order.html").read_text(encoding="utf-8"), "html.parser")
+    links = {link["href"] for link in soup.select(".article-header-buttons a, link[rel=canonical]")}
+    outside = {link.partition("?title=")[0] for link in links if link.startswith("http")}
+    assert outside == ({
+        address, f"{address}/issues/new", f"{address}/edit/main/book/rnn/order.ipynb", "https://owner.github.io/name/book/rnn/order.html",
+        "https://binder.example/v2/gh/owner/name/notebooks?urlpath=lab/tree/book/rnn/order.ipynb",
+    } if address else set())

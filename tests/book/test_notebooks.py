@@ -8,7 +8,7 @@ import re
 import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import v4
-from notebook_form import ROOT, complaints, dumps, normalise, page_name, pages, read, setup_source
+from notebook_form import ROOT, SETUP, complaints, dumps, normalise, page_name, pages, read
 from sphinx_external_toc.parsing import parse_toc_yaml
 
 from unrolled.page import display
@@ -184,7 +184,7 @@ def healthy():
     figure = v4.new_output("display_data", {"text/plain": "<Figure size 640x340 with 1 Axes>"})
     cells = [
         v4.new_markdown_cell("# A chapter"),
-        v4.new_code_cell(setup_source(), metadata={"tags": ["setup"]}, execution_count=1),
+        v4.new_code_cell(SETUP, metadata={"tags": ["setup"]}, execution_count=1),
         v4.new_code_cell(
             "error = 1e-13\nassert error < 1e-12\nprint('equal')",
             metadata={"tags": ["exact", "nbval-check-output"]},

@@ -4,6 +4,7 @@ import json
 import platform
 import random
 import subprocess
+import sys
 
 import notebook_form
 import notebooks
@@ -76,10 +77,10 @@ def test_outputs_that_are_kept(outputs, kept):
     assert texts(*outputs) == kept
 
 
-def test_setup_cell_reads_the_address_from_the_configuration(tmp_path, monkeypatch):
-    monkeypatch.setattr(notebook_form, "ROOT", tmp_path)
-    (tmp_path / "_config.yml").write_text("repository: {url: 'https://example.org/a/b/'}")
-    assert "%pip install -q git+https://example.org/a/b\n" in notebook_form.setup_source()
+def test_setup_cell_says_in_a_sentence_what_to_do_where_the_package_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "unrolled.page", None)
+    with pytest.raises(ModuleNotFoundError, match="in a clone of the repository run `make environment`"):
+        exec(notebook_form.SETUP, {})
 
 
 # The commands.
@@ -176,7 +177,7 @@ def test_a_draft_becomes_a_notebook_and_comes_back(folder, capfd):
     assert notebooks.main(["from-text", "tiny"]) == 0
     nb = read(folder / "book/tiny.ipynb")
     assert [cell.cell_type for cell in nb.cells] == ["markdown", "code", "code", "markdown"]
-    assert nb.cells[1].source == notebook_form.setup_source()
+    assert nb.cells[1].source == notebook_form.SETUP
     assert nb.cells[2].metadata == {
         "tags": ["hide-input"], "mystnb": {"image": {"alt": "A line that rises"}}, "jupyter": {"source_hidden": True},
         "cellView": "form",
