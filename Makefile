@@ -2,6 +2,7 @@
 #
 #   PYTHON=python3.12   which Python makes .venv (3.11 to 3.13; the first found otherwise)
 #   TORCH=cpu           PyTorch without CUDA: on Linux it saves gigabytes (make book TORCH=cpu)
+#   REPOSITORY=https://github.com/OWNER/NAME    where it is published: buttons, canonical addresses (make book)
 #   PORT=8001           where `make serve` serves
 #   ONE=1               make robust in one environment instead of all
 #   JOBS=2              how many processes share the tests (all cores otherwise)
@@ -23,7 +24,7 @@ PY := .venv/bin/python
 SITE_TOOLS := _build/site-tools
 step = @printf '\033[1m==> %s\033[0m\n' $(1)
 
-.PHONY: help environment book serve test test-unit test-notebooks test-site lint bench records robust notebooks measure \
+.PHONY: help environment book serve pdf epub zip test test-unit test-notebooks test-site lint bench records robust notebooks measure \
     release grade feedback export practice lock clean distclean
 
 help: ## list the targets (this)
@@ -42,6 +43,17 @@ book: environment ## run every notebook, build the website, print the address to
 
 serve: environment ## build the website and serve it on http://localhost:8000
 	@$(PY) tools/website.py serve
+
+pdf: environment ## the whole book as _build/downloads/unrolled.pdf; its system packages: tools/pdf-packages.txt
+	$(call step,"The book as a PDF")
+	@$(PY) tools/website.py pdf
+
+epub: environment ## the whole book as _build/downloads/unrolled.epub
+	$(call step,"The book as an ePub")
+	@$(PY) tools/website.py epub
+
+zip: book ## the site as _build/downloads/unrolled-site.zip, to read without a network
+	@$(PY) tools/website.py zip
 
 test: environment ## prove it: style, unit tests, every notebook again, a strict build of the site, its checks
 	@$(MAKE) lint

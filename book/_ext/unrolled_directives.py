@@ -9,6 +9,7 @@ Directives, each a table built from records and never typed:
     {robust}            what comes out otherwise under other numerics, from book/_data/robust.json
     {parity}            which cells are proved equal, from book/_data/parity.json; options `cell`, `against` and
                         `device` choose rows, `rows` limits their number
+    {downloads}         the book as files: those that `make pdf`, `make epub` and `make zip` have written
 
 A notebook book/rnn/order.ipynb is the page `rnn/order` of the chapter `rnn`, and so is book/rnn.ipynb the page `rnn`.
 
@@ -17,6 +18,7 @@ A record that is missing or malformed is a warning, which the strict build turns
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import yaml
@@ -216,6 +218,30 @@ class Robust(Record):
         return [self.table("Every page under other numerics", head, lines, ["status"]), self.origin(record)]
 
 
+class Downloads(Record):
+    """The book as files, each with its size; of what has not been made, the command that makes it."""
+
+    FILES = {"unrolled.pdf": ("the book as a PDF, for paper and for a reader without a browser", "make pdf"),
+             "unrolled.epub": ("the book as an ePub, for an e-reader", "make epub"),
+             "unrolled-site.zip": ("this site, to read without a network", "make zip")}
+
+    def render(self):
+        found = nodes.bullet_list()
+        for name, (what, command) in self.FILES.items():
+            path = Path(self.env.srcdir, "_build/downloads", name)
+            self.env.note_dependency(str(path))
+            line = nodes.paragraph()
+            if path.exists():
+                shutil.copy(path, Path(self.env.app.outdir, name))
+                up = "../" * self.env.docname.count("/")
+                line += nodes.reference("", name, refuri=f"{up}{name}")
+                line += nodes.Text(f", {what} ({path.stat().st_size / 2**20:.1f} MiB)")
+            else:
+                line += [nodes.literal("", command), nodes.Text(f" writes {what}")]
+            found += nodes.list_item("", line)
+        return [found]
+
+
 class Parity(Record):
     """Which of our cells equal the library's, and to how many digits."""
 
@@ -292,6 +318,7 @@ def setup(app):
     app.add_directive("page-cost", PageCost)
     app.add_directive("status", Status)
     app.add_directive("parity", Parity)
+    app.add_directive("downloads", Downloads)
     app.add_directive("robust", Robust)
     app.connect("doctree-read", anchor_claims)
     app.connect("autodoc-process-docstring", plain_docstring, priority=100)      # before napoleon

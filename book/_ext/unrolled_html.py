@@ -5,8 +5,10 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import yaml
 from bs4 import BeautifulSoup
 from bs4.formatter import HTMLFormatter
+from docutils import nodes
 from sphinx.errors import ConfigError
 
 NOTEBOOKS = "notebooks"         # the branch with the plain notebooks, which the publishing workflow writes
@@ -15,6 +17,7 @@ NOTEBOOKS = "notebooks"         # the branch with the plain notebooks, which the
 def configure(app, config):
     """Where the site and its repository are, from REPOSITORY in the environment; nothing points there without it."""
     address, options = os.environ.get("REPOSITORY", "").rstrip("/"), config.html_theme_options
+    config.notfound_urls_prefix = "/"
     if not address:
         options.pop("launch_buttons", None)
         for listeners in app.events.listeners.values():   # a map of a site without an address is no use
@@ -24,6 +27,7 @@ def configure(app, config):
     if url.scheme != "https" or not re.fullmatch(r"/[\w.-]+/[\w.-]+", url.path):
         raise ConfigError(f"REPOSITORY must be https://HOST/OWNER/NAME, got {address!r}")
     owner, name = url.path.strip("/").split("/")
+    config.notfound_urls_prefix = f"/{name}/"
     options |= {"repository_url": address, "use_repository_button": True, "use_edit_page_button": True,
                 "use_issues_button": True}
     config.html_baseurl = config.html_baseurl or f"https://{owner}.github.io/{name}/"
@@ -55,11 +59,34 @@ def finish(app, exception):
         language=app.config.language, title=app.config.html_title, page=f"{front}.html",
         canonical=f'<link rel="canonical" href="{app.config.html_baseurl}{front}.html">\n' * bool(
             app.config.html_baseurl)), encoding="utf-8")
+    (out / "llms.txt").write_text(overview(app), encoding="utf-8")
     for page in out.rglob("*.html"):
         if "_static" not in page.parts and page != out / "index.html":
             before = page.read_text(encoding="utf-8")
             if not before.endswith(MENDED):               # or this build has not written it
                 page.write_text(mend(before) + MENDED, encoding="utf-8")
+
+
+def overview(app):
+    """The book for those who read by machine, after llmstxt.org: what it is, then each page with its plain notebook."""
+    base, lines = app.config.html_baseurl or "", [f"# {app.config.project}", f"> {described(app, app.config.root_doc)}"]
+    for part in yaml.safe_load(Path(app.srcdir, "_toc.yml").read_text(encoding="utf-8"))["parts"]:
+        lines.append(f"## {part['caption']}")
+        pages = [page["file"] for chapter in part["chapters"] for page in (chapter, *chapter.get("sections", ()))]
+        for name in pages:
+            path = f"_sources/{name}.ipynb" if app.env.doc2path(name).endswith(".ipynb") else f"{name}.html"
+            about = described(app, name)
+            lines.append(f"- [{app.env.titles[name].astext()}]({base}{path})" + (f": {about}" if about else ""))
+    return "\n\n".join(lines).replace("\n\n- ", "\n- ") + "\n"
+
+
+def described(app, name):
+    """A page's description, as search engines get it; of a notebook the question at its head."""
+    doctree = app.env.get_doctree(name)
+    for meta in doctree.findall(nodes.meta):
+        if meta.get("name") == "description":
+            return meta["content"]
+    return next((quote.astext().replace("\n", " ") for quote in doctree.findall(nodes.block_quote)), "")
 
 
 FRONT = """<!DOCTYPE html>

@@ -3,6 +3,8 @@
     {page-map} CHAPTER  the pages of one chapter, each below those that its head says it needs
     {page-map}          the whole book: a box a chapter with the links of its pages, arrows between chapters
 
+At its end each page names those that build upon it.
+
 Chapters and their order come from `_toc.yml`, a page's title from its first heading, its minutes and its needs from its
 head (`tools/page_measures.py`). A need that is no page of the book is a warning, which fails the strict build.
 """
@@ -232,6 +234,22 @@ class PageMap(SphinxDirective):
         return self.env.app.builder.get_relative_uri(self.env.docname, f"book/{name}")
 
 
+def read_next(app, doctree, docname):
+    """At the end of a page, links to the pages that build upon it."""
+    pages = app.env.temp_data.get("pages") or [one for chapter in chapters(Path(app.srcdir)) for one in chapter.pages]
+    app.env.temp_data["pages"] = pages
+    name = docname.removeprefix("book/")
+    following = [one for one in pages if name in one.needs]
+    if app.builder.format != "html" or not following:
+        return
+    line = nodes.paragraph("", "Read next: ", classes=["read-next"])
+    for at, one in enumerate(following):
+        address = app.builder.get_relative_uri(docname, f"book/{one.name}")
+        line += [nodes.Text(" · ")] * bool(at) + [nodes.reference("", one.title, refuri=address, internal=True)]
+    (next(iter(doctree.findall(nodes.section)), doctree)).append(line)
+
+
 def setup(app):
+    app.connect("doctree-resolved", read_next)
     app.add_directive("page-map", PageMap)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -178,6 +178,7 @@ def test_buttons_and_addresses_are_those_of_the_repository_or_are_not_there(book
     links = {link["href"] for link in soup.select(".article-header-buttons a, link[rel=canonical]")}
     outside = {link.partition("?title=")[0] for link in links if link.startswith("http")}
     assert outside == ({
-        address, f"{address}/issues/new", f"{address}/edit/main/book/rnn/order.ipynb", "https://owner.github.io/name/book/rnn/order.html",
+        address, f"{address}/issues/new", f"{address}/edit/main/book/rnn/order.ipynb",
+        "https://owner.github.io/name/book/rnn/order.html",
         "https://binder.example/v2/gh/owner/name/notebooks?urlpath=lab/tree/book/rnn/order.ipynb",
     } if address else set())
