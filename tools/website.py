@@ -2,6 +2,9 @@
 
     python tools/website.py build      notebooks executed through the cache, pages written, any warning is an error
     python tools/website.py serve      build, then serve on http://localhost:8000 (PORT=... for another)
+    python tools/website.py pdf        the book as _build/downloads/unrolled.pdf, by XeLaTeX
+    python tools/website.py epub       the book as _build/downloads/unrolled.epub
+    python tools/website.py zip        the site that was built, as _build/downloads/unrolled-site.zip
 
 Three things an incremental build would get wrong are settled here, all by starting with an empty folder:
 
@@ -21,11 +24,14 @@ import sys
 import time
 from pathlib import Path
 
+import yaml
+
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "_build"
 HTML = BUILD / "html"
 PAGES = [HTML, BUILD / ".doctrees", BUILD / "jupyter_execute"]
 CACHE = BUILD / ".jupyter_cache"
+DOWNLOADS = BUILD / "downloads"
 KEYS = BUILD / ".site-keys"                     # what the pages were made from, beyond the pages' own sources
 UNFINISHED = BUILD / ".site-unfinished"         # stands from the start of a build to its clean end
 
@@ -66,6 +72,51 @@ def build():
     print(f"\nThe book is ready, after {seconds:.0f} s. Open\n\n    {address}\n")
 
 
+def paper(kind):
+    """Build the book as one file; pages that the site's build has run do not run again.
+
+    Args:
+        kind: "pdf" or "epub".
+    """
+    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    config["execute"]["cache"] = str(CACHE)
+    sphinx = config["sphinx"]
+    for site_only in ("sphinx_sitemap", "sphinxext.opengraph", "notfound.extension"):
+        sphinx["extra_extensions"].remove(site_only)
+    sphinx["config"] = {key: value for key, value in sphinx["config"].items()
+                        if not key.startswith(("sitemap_", "ogp_", "notfound_"))}
+    sphinx["config"] |= {"version": "0.1.0", "html_math_renderer": "mathml"}
+    sphinx["extra_extensions"].append("sphinxcontrib.rsvgconverter")
+    place = BUILD / kind
+    temporary = ROOT / f"_{kind}.yml"                # paths in it are relative to where it lies
+    temporary.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    builder = ["--builder", "custom", "--custom-builder", kind] if kind == "epub" else ["--builder", "latex"]
+    start = "from jupyter_book.cli.main import main; main()"
+    try:
+        subprocess.run([sys.executable, "-c", start, "build", ".", "--path-output", str(place), "--config", temporary,
+                        *builder, "--keep-going"], cwd=ROOT, check=False, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    finally:
+        temporary.unlink()
+    if kind == "pdf":
+        tex = place / "_build/latex"
+        subprocess.run(["latexmk", "-xelatex", "-interaction=nonstopmode", "-f", "-silent", "unrolled.tex"], cwd=tex)
+    made = place / ("_build/latex/unrolled.pdf" if kind == "pdf" else "_build/epub/Unrolled.epub")
+    if not made.exists():
+        sys.exit(f"There is no {made.relative_to(ROOT)}: the messages above say why.")
+    DOWNLOADS.mkdir(exist_ok=True)
+    shutil.copy(made, DOWNLOADS / f"unrolled.{kind}")
+    print(f"\n{(DOWNLOADS / f'unrolled.{kind}').relative_to(ROOT)} is ready.\n")
+
+
+def archive():
+    """The site that was built, in one file."""
+    if UNFINISHED.exists() or not HTML.exists():
+        sys.exit("There is no finished site: `make book` builds it.")
+    DOWNLOADS.mkdir(exist_ok=True)
+    shutil.make_archive(str(DOWNLOADS / "unrolled-site"), "zip", HTML)
+    print(f"\n{(DOWNLOADS / 'unrolled-site.zip').relative_to(ROOT)} is ready.\n")
+
+
 def serve():
     port = int(os.environ.get("PORT") or 8000)
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=HTML)
@@ -78,9 +129,8 @@ def serve():
 
 
 if __name__ == "__main__":
-    commands = {"build": build, "serve": serve}
+    commands = {"build": build, "serve": lambda: (build(), serve()), "pdf": lambda: paper("pdf"),
+                "epub": lambda: paper("epub"), "zip": archive}
     if len(sys.argv) != 2 or sys.argv[1] not in commands:
         sys.exit(__doc__)
-    build()
-    if sys.argv[1] == "serve":
-        serve()
+    commands[sys.argv[1]]()

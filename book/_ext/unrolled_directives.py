@@ -48,6 +48,10 @@ def depart_scrolling(self, node):
     self.body.append("</div>\n")
 
 
+def as_it_is(self, node):
+    """On paper, the table by itself."""
+
+
 class Record(SphinxDirective):
     """What the directives share: reading a record, and building a table from rows of inline Markdown."""
 
@@ -313,7 +317,7 @@ def plain_docstring(app, what, name, obj, options, lines):
 
 
 def setup(app):
-    app.add_node(scrolling, html=(visit_scrolling, depart_scrolling))
+    app.add_node(scrolling, html=(visit_scrolling, depart_scrolling), latex=(as_it_is, as_it_is))
     app.add_directive("claims", Claims)
     app.add_directive("page-cost", PageCost)
     app.add_directive("status", Status)

@@ -236,11 +236,12 @@ class PageMap(SphinxDirective):
 
 def read_next(app, doctree, docname):
     """At the end of a page, links to the pages that build upon it."""
-    pages = app.env.temp_data.get("pages") or [one for chapter in chapters(Path(app.srcdir)) for one in chapter.pages]
-    app.env.temp_data["pages"] = pages
-    name = docname.removeprefix("book/")
-    following = [one for one in pages if name in one.needs]
-    if app.builder.format != "html" or not following:
+    if app.builder.name != "html":
+        return
+    if not hasattr(app, "book_pages"):
+        app.book_pages = [one for chapter in chapters(Path(app.srcdir)) for one in chapter.pages]
+    following = [one for one in app.book_pages if docname.removeprefix("book/") in one.needs]
+    if not following:
         return
     line = nodes.paragraph("", "Read next: ", classes=["read-next"])
     for at, one in enumerate(following):

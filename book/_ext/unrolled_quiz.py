@@ -98,6 +98,19 @@ def visit_option(self, node):
     raise nodes.SkipNode
 
 
+def passed(self, node):
+    """On paper, an element that is its contents."""
+
+
+def option_in_latex(self, node):
+    self.body.append("\n\n" + (r"$\checkmark$ " if node["kind"] == "right" else r"$\times$ "))
+    node.children[0].walkabout(self)
+    self.body.append(r"\par{\small ")
+    node.children[1].walkabout(self)
+    self.body.append("\\par}\n")
+    raise nodes.SkipNode
+
+
 def add_quiz(app, docname, source):
     """Put a heading and the directive behind the last cell of a notebook that has a quiz."""
     path = Path(app.env.doc2path(docname))
@@ -120,9 +133,9 @@ def check_names(app, env, docnames):
 
 
 def setup(app):
-    app.add_node(quiz_node, html=(visit_quiz, depart_div))
-    app.add_node(question_node, html=(visit_question, depart_div))
-    app.add_node(option_node, html=(visit_option, None))
+    app.add_node(quiz_node, html=(visit_quiz, depart_div), latex=(passed, passed))
+    app.add_node(question_node, html=(visit_question, depart_div), latex=(passed, passed))
+    app.add_node(option_node, html=(visit_option, None), latex=(option_in_latex, None))
     app.add_directive("quiz", Quiz)
     app.connect("source-read", add_quiz)
     app.connect("env-before-read-docs", check_names)

@@ -1,0 +1,32 @@
+// Small services of every page. Without this script nothing is lost but the convenience.
+
+// A link to a verdict opens the code that computed it.
+function openTarget() {
+  const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  for (const folded of target?.classList.contains("cell") ? target.querySelectorAll("details") : []) folded.open = true;
+}
+window.addEventListener("hashchange", openTarget);
+openTarget();
+
+// On a telephone the contents lie over the page: following one of their links uncovers it.
+document.addEventListener("click", (event) => {
+  const dialog = event.target.closest?.("dialog[open]");
+  if (dialog && event.target.closest("a[href*='#']")) dialog.close();
+});
+
+// Where the reader was: this browser alone remembers the last page of a chapter, and the front page leads there.
+{
+  const key = "unrolled-last", path = location.pathname.match(/book\/([^/]+\/[^/]+)\.html$/)?.[1];
+  try {
+    if (path) localStorage.setItem(key, JSON.stringify({ path, title: document.querySelector("h1")?.firstChild?.textContent.trim() }));
+    const last = JSON.parse(localStorage.getItem(key)), start = document.querySelector(".start");
+    if (last && start) {
+      const link = document.createElement("a"), line = document.createElement("p");
+      link.href = `${last.path}.html`;
+      link.textContent = last.title;
+      line.className = "resume";
+      line.append("You were reading ", link, ".");
+      start.append(line);
+    }
+  } catch { /* a browser that keeps nothing begins at the beginning */ }
+}
