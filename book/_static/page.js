@@ -14,6 +14,16 @@ document.addEventListener("click", (event) => {
   if (dialog && event.target.closest("a[href*='#']")) dialog.close();
 });
 
+// On paper everything that folds is open.
+{
+  let opened = [];
+  window.addEventListener("beforeprint", () => {
+    opened = [...document.querySelectorAll("main details:not([open])")];
+    for (const folded of opened) folded.open = true;
+  });
+  window.addEventListener("afterprint", () => { for (const folded of opened) folded.open = false; });
+}
+
 // Where the reader was: this browser alone remembers the last page of a chapter, and the front page leads there.
 {
   const key = "unrolled-last", path = location.pathname.match(/book\/([^/]+\/[^/]+)\.html$/)?.[1];
