@@ -2,7 +2,7 @@
 
 from docutils import nodes
 from latex2mathml.converter import convert
-from sphinx.util.math import wrap_displaymath
+from sphinx.util.math import get_node_equation_number, wrap_displaymath
 
 
 def inline_math(self, node):
@@ -14,9 +14,7 @@ def display_math(self, node):
     text = node.astext() if node["nowrap"] else wrap_displaymath(node.astext(), None, False)
     self.body.append(self.starttag(node, "div", CLASS="math"))
     if node["number"]:
-        numbers = self.builder.env.toc_fignumbers[node["docname"]]["displaymath"]
-        number = ".".join(map(str, numbers[f"equation-{node['label']}"]))           # as on the site
-        self.body.append(f'<span class="eqno">({number})</span>')
+        self.body.append(f'<span class="eqno">({get_node_equation_number(self, node)})</span>')
     self.body.append(convert(text.strip(), display="block") + "</div>\n")
     raise nodes.SkipNode
 
