@@ -81,10 +81,10 @@ def paper(kind):
     config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
     config["execute"]["cache"] = str(CACHE)
     sphinx = config["sphinx"]
-    for site_only in ("sphinx_sitemap", "sphinxext.opengraph", "notfound.extension"):
+    for site_only in ("sphinx_sitemap", "sphinxext.opengraph", "notfound.extension", "sphinx_tippy"):
         sphinx["extra_extensions"].remove(site_only)
     sphinx["config"] = {key: value for key, value in sphinx["config"].items()
-                        if not key.startswith(("sitemap_", "ogp_", "notfound_"))}
+                        if not key.startswith(("sitemap_", "ogp_", "notfound_", "tippy_"))}
     sphinx["config"] |= {"version": "0.1.0", "html_math_renderer": "mathml"}
     sphinx["extra_extensions"].append("sphinxcontrib.rsvgconverter")
     place = BUILD / kind
