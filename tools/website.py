@@ -22,6 +22,7 @@ import shutil
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import yaml
@@ -85,7 +86,8 @@ def paper(kind):
         sphinx["extra_extensions"].remove(site_only)
     sphinx["config"] = {key: value for key, value in sphinx["config"].items()
                         if not key.startswith(("sitemap_", "ogp_", "notfound_", "tippy_"))}
-    sphinx["config"] |= {"version": "0.1.0", "html_math_renderer": "mathml"}
+    package = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    sphinx["config"]["version"] = package["version"]
     sphinx["extra_extensions"].append("sphinxcontrib.rsvgconverter")
     place = BUILD / kind
     temporary = ROOT / f"_{kind}.yml"                # paths in it are relative to where it lies

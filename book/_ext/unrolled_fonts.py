@@ -1,35 +1,39 @@
-"""Fonts and scripts of the site from installed packages, and of each only what the pages use."""
+"""Fonts of the site, and of each only what the pages use."""
 
-import importlib.util
 import logging
 import re
 import shutil
+from html import unescape
 from pathlib import Path
 
 import pydata_sphinx_theme
 from fontTools import subset
 from fontTools.ttLib import TTFont
 
+MATH_FONT = "_static/fonts/stix-two-math-latin-400-normal.woff"
+
 
 def finish(app, exception):
-    """After the pages are written: MathJax beside them, and icon fonts without the icons that no page shows."""
-    if exception or app.builder.format != "html":
+    """After the pages are written: their fonts without the letters and icons that no page shows."""
+    if exception or app.builder.name != "html":
         return
     out = Path(app.outdir)
-    copy_mathjax(out / "_static/mathjax")
-    subset_icons(out, [page for page in out.rglob("*.html") if "_static" not in page.parts])
+    logging.getLogger("fontTools").setLevel(logging.WARNING)
+    pages = [page for page in out.rglob("*.html") if "_static" not in page.parts]
+    subset_math(out / MATH_FONT, pages)
+    subset_icons(out, pages)
 
 
-def copy_mathjax(target):
-    """Copy what a page may ask of MathJax 3 (TeX input, HTML output, its fonts) out of the installed package."""
-    package = Path(importlib.util.find_spec("sphinx-mathjax-offline").origin).parent / "static/mathjax"
-    parts = ("startup", "core", "input/tex", "output/chtml", "a11y/assistive-mml")
-    for part in (*(f"{name}.js" for name in parts), "input/tex", "output/chtml"):
-        if (package / part).is_dir():
-            shutil.copytree(package / part, target / part, dirs_exist_ok=True)
-        else:
-            (target / part).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(package / part, target / part)
+def subset_math(font, pages):
+    """Keep of the font for equations, 370 kB, the letters that they use, and the larger forms that those grow into."""
+    shutil.copy(Path(__file__).parents[1] / font.relative_to(font.parents[2]), font)  # the site's may be cut already
+    formulas = "".join(part for page in pages for part in re.findall(r"<math.*?</math>", page.read_text(encoding="utf-8")))
+    used = set(unescape(re.sub(r"<[^>]*>", "", formulas)))
+    whole = TTFont(font)
+    cut = subset.Subsetter(subset.Options(layout_features=["math", "ssty", "dtls", "flac"], flavor="woff"))
+    cut.populate(unicodes=map(ord, used))
+    cut.subset(whole)
+    whole.save(font)
 
 
 def subset_icons(out, pages):
@@ -46,10 +50,8 @@ def subset_icons(out, pages):
     used = {ord(icon) for text in sheets for icon in re.findall("[\ue000-\uf8ff]", text)}
     used |= {int(code, 16) for text in sheets for code in re.findall(r"\\([ef][0-9a-f]{3})\b", text)}
     for path in [*pages, *out.glob("_static/**/*.js")]:
-        if "mathjax" not in path.parts:
-            names = re.findall(r"fa-[a-z0-9-]+", path.read_text(encoding="utf-8"))
-            used |= {icons[name] for name in names if name in icons}
-    logging.getLogger("fontTools").setLevel(logging.WARNING)
+        names = re.findall(r"fa-[a-z0-9-]+", path.read_text(encoding="utf-8"))
+        used |= {icons[name] for name in names if name in icons}
     for whole in out.glob("_static/vendor/fontawesome/webfonts/*.ttf"):
         font = TTFont(whole)
         cut = subset.Subsetter(subset.Options(drop_tables=["GSUB"]))

@@ -51,7 +51,7 @@ def silence_thebe(app):
 
 def finish(app, exception):
     """After the pages are written: a front door beside them, and their HTML mended."""
-    if exception or app.builder.format != "html":
+    if exception or app.builder.name != "html":
         return
     out = Path(app.outdir)
     front = app.config.root_doc
@@ -138,12 +138,6 @@ def mend(html):
     for tag in soup.select("thead th"):
         if not tag.get_text(strip=True) and not tag.find("img"):
             tag.name = "td"                               # the corner of a table is no header
-    for tag in soup.select("thead th:has(.math):not(:has(.visually-hidden))"):
-        math = [part.get_text(strip=True) for part in tag.select(".math")]
-        if tag.get_text(strip=True) == "".join(math):     # a header that is a formula needs words for those who listen
-            words = soup.new_tag("span", attrs={"class": "visually-hidden"})
-            words.string = " ".join(re.findall(r"\w+", " ".join(math).replace("_", " ")))
-            (tag.p or tag).append(words)
     for tag in soup.select("ul > ul"):                    # the list of a package's modules belongs to its line
         if (line := tag.find_previous_sibling("li")) is not None:
             line.append(tag.extract())

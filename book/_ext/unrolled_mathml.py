@@ -15,7 +15,7 @@ def inline_math(self, node):
 
 def display_math(self, node):
     text = re.sub(r"\{(aligned|split)\}", "{align*}", node.astext().strip())         # the name that it knows
-    self.body.append(self.starttag(node, "div", CLASS="math"))
+    self.body.append(self.starttag(node, "div", CLASS="math", tabindex="0"))   # a wide one scrolls
     if node["number"]:
         number = get_node_equation_number(self, node)
         self.body.append(f'<span class="eqno">({number})')

@@ -18,7 +18,6 @@ const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-ru
   "--disable-component-update", "--disable-sync"];
 
 const settled = async (page) => {
-  await page.evaluate(() => window.MathJax?.startup?.promise);
   await page.evaluate(() => document.fonts.ready);
 };
 
@@ -77,7 +76,7 @@ async function visit(context, name, width, scheme) {
     height: document.documentElement.scrollHeight,
     figures: document.querySelectorAll("[data-touch]").length,
     overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
-    mathErrors: [...document.querySelectorAll("mjx-merror, [data-mjx-error]")].map((node) => node.textContent),
+    mathErrors: [...document.querySelectorAll("math")].map((node) => node.textContent).filter((text) => /\\|undefined/.test(text)),
     images: [...document.images].filter((image) => !(image.complete && image.naturalWidth)).map((image) => image.src),
   }));
   layout.sticksOut = await page.evaluate(sticksOut);
