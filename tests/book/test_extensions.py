@@ -13,8 +13,8 @@ from nbformat import v4
 from notebook_form import ROOT, dumps
 
 CONFIGURATION = """
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx_external_toc", "unrolled_directives", "unrolled_execution",
-              "unrolled_quiz"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx_external_toc", "unrolled_directives", "unrolled_ledger",
+              "unrolled_execution", "unrolled_quiz", "unrolled_touch"]
 exclude_patterns = ["_build"]
 nb_execution_mode = "cache"
 nb_execution_timeout = 20
@@ -27,7 +27,8 @@ CONTENTS = {"format": "jb-book", "root": "book/index", "chapters": [
 CLAIM = """
 from IPython.display import display
 bundle = {{"key": "{key}", "figure": "{figure}", "verdict": "holds", "kind": "exact", "basis": "exact"}}
-display({{"application/vnd.unrolled.claim+json": bundle, "text/plain": "{key}"}}, raw=True)  # claim("{key}")
+shown = {{"application/vnd.unrolled.claim+json": bundle, "text/markdown": "**holds** `{key}`"}}
+display(shown, raw=True)  # claim("{key}")
 """
 QUIZ = [{"question": "Is *order* kept?", "options": [{"text": "yes", "right": "It is kept.", "holds": "True"},
                                                       {"text": "no", "wrong": "It is not lost.", "holds": "False"}]}]
@@ -58,7 +59,7 @@ def book(tmp_path):
     files = {
         "conf.py": CONFIGURATION, "_toc.yml": yaml.safe_dump(CONTENTS),
         "book/claims.yml": yaml.safe_dump(claims), "book/_data/status.json": json.dumps(status),
-        "book/index.md": "# Front", "book/claims.md": "# Ledger\n\n```{claims}\n```",
+        "book/index.md": "# Front", "book/claims.md": "# Ledger\n\n```{claims}\n```\n\n```{claim-counts}\n```",
         "book/status.md": "# Cost\n\n```{status}\n```",
         "book/rnn/index.md": "# Recurrence\n\n```{claims} rnn\n```",
         "book/rnn/order.ipynb": notebook("Order", CLAIM.format(key="in-order", figure="one")),
@@ -83,7 +84,7 @@ def build(book):
 def rows(book, page):
     """The texts of a page's table, without its head."""
     soup = BeautifulSoup((book / f"_build/html/book/{page}.html").read_text(encoding="utf-8"), "html.parser")
-    lines = soup.select("table.record tr")[1:]
+    lines = soup.select("table.record:not(.counts) tr")[1:]
     return [[cell.get_text(" ", strip=True) for cell in line.find_all("td")] for line in lines]
 
 
@@ -93,12 +94,18 @@ def test_pages_in_folders_and_beside_them_are_found_run_and_told_of(book):
     assert sorted(ran) == ["gru", "rnn/causal", "rnn/order"]
     assert [row[2] for row in rows(book, "claims")] == ["three", "one", "two"]
     assert [row[2] for row in rows(book, "rnn/index")] == ["one", "two"], "of all pages of the chapter"
+    soup = BeautifulSoup((book / "_build/html/book/claims.html").read_text(encoding="utf-8"), "html.parser")
+    counted = [cell.get_text(strip=True) for cell in soup.select(".counts tr:last-child td")]
+    assert counted == ["All", "3", "0", "0", "0", "0", "0", "3"]
     status = rows(book, "status")
     assert [row[0] for row in status] == ["Recurrence : Order", "Recurrence : Causality", "Gates"], "as in the contents"
     assert [row[3] for row in status] == ["102", "101", "100"]
     page = (book / "_build/html/book/rnn/order.html").read_text(encoding="utf-8")
     assert "with 102 MiB of memory at its peak" in page
     assert 'id="claim-in-order"' in page
+    assert "In order.<span" in page.partition("<strong>holds</strong>")[0], "the sentence stands above its verdict"
+    assert 'href="../claims.html#row-in-order"' in page
+    assert 'id="row-in-order"' in (book / "_build/html/book/claims.html").read_text(encoding="utf-8")
     assert 'href="order.html#claim-in-order"' in (book / "_build/html/book/rnn/index.html").read_text(encoding="utf-8")
 
 
