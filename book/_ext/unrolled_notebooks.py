@@ -182,7 +182,8 @@ def plain_notebook(app, path, docname):
         for output in outputs:
             if bundle := output.get("data", {}).get(CLAIM_MIME):
                 claim = ledger[bundle["key"]]
-                output.data["text/markdown"] = f"*{claim['claim']}* ({sources(claim)})\n\n{output.data['text/markdown']}"
+                said = f"*{claim['claim']}* ({sources(claim)})\n\n"
+                output.data["text/markdown"] = said + output.data["text/markdown"]
             for kind in [kind for kind in output.get("data", {}) if "unrolled" in kind]:
                 del output.data[kind]
             for kind in ("text/html", "image/svg+xml"):
