@@ -1,9 +1,7 @@
-"""What the book's own sources may say to Sphinx: directives, anchors of claims, docstrings in plain words.
+"""What the book's own sources may say to Sphinx: tables of records, docstrings in plain words.
 
 Directives, each a table built from records and never typed:
 
-    {claims} [CHAPTER]  the ledger: book/claims.yml merged with the verdicts of this build's own execution;
-                        option `keys` names the rows
     {page-cost} [PAGE]  one sentence: time and memory of a page, this one if none is named, from book/_data/status.json
     {status}            the same for every page, with the machine and the versions
     {robust}            what comes out otherwise under other numerics, from book/_data/robust.json
@@ -29,10 +27,6 @@ from sphinx.util.docutils import SphinxDirective
 from unrolled_execution import executed, notebooks
 
 logger = logging.getLogger(__name__)
-CLAIM_MIME = "application/vnd.unrolled.claim+json"
-MARKS = {"holds": "holds", "does not hold": "fails", "not measured yet": "open", "undecided": "open",
-         "cited": "open"}
-CLAIM_CALL = re.compile(r"""\bclaim\(\s*["']([a-z0-9-]+)["']""")
 
 
 class scrolling(nodes.General, nodes.Element):
@@ -52,6 +46,18 @@ def as_it_is(self, node):
     """On paper, the table by itself."""
 
 
+def read(env, name):
+    """The contents of a file under book/, on which a page that is being read then depends."""
+    path = Path(env.srcdir, "book", name)
+    if env.temp_data.get("docname"):
+        env.note_dependency(str(path))
+    text = path.read_text(encoding="utf-8")
+    record = yaml.safe_load(text) if path.suffix == ".yml" else json.loads(text)
+    if not isinstance(record, dict):
+        raise ValueError(f"{path.name} must hold a mapping, and holds a {type(record).__name__}")
+    return record
+
+
 class Record(SphinxDirective):
     """What the directives share: reading a record, and building a table from rows of inline Markdown."""
 
@@ -66,14 +72,7 @@ class Record(SphinxDirective):
             return []
 
     def read(self, name):
-        """The contents of a file under book/, on which this page then depends."""
-        path = Path(self.env.srcdir, "book", name)
-        self.env.note_dependency(str(path))
-        text = path.read_text(encoding="utf-8")
-        record = yaml.safe_load(text) if path.suffix == ".yml" else json.loads(text)
-        if not isinstance(record, dict):
-            raise ValueError(f"{path.name} must hold a mapping, and holds a {type(record).__name__}")
-        return record
+        return read(self.env, name)
 
     def inline(self, text):
         """Inline Markdown, mathematics included, as nodes."""
@@ -112,62 +111,6 @@ class Record(SphinxDirective):
         versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
         text = f"Measured on {record['device']}, {record['date']}, at commit `{record['commit']}`, with {versions}."
         return nodes.paragraph("", "", *self.inline(text), classes=["origin"])
-
-
-class Claims(Record):
-    """The ledger, or one chapter's rows of it."""
-
-    optional_arguments = 1
-    option_spec = {"keys": str.split}
-
-    def render(self):
-        only, keys = self.arguments[0] if self.arguments else None, self.options.get("keys")
-        claims = self.read("claims.yml")
-        verdicts = self.verdicts(claims, only)
-        rows = []
-        for key, claim in claims.items():
-            if only not in (None, claim["chapter"]) or (keys and key not in keys):
-                continue
-            if key not in verdicts:
-                raise ValueError(f"claim {key!r} has no measured verdict in chapter {claim['chapter']}")
-            numbered = all(source.isdigit() for source in claim["source"])
-            sources = "source " * numbered + ", ".join(claim["source"])
-            verdict = verdicts[key]["verdict"]
-            mark = next((mark for word, mark in MARKS.items() if re.fullmatch(f"{word}(, on .+)?", verdict)), "depends")
-            link = self.reference("std", "ref", f"claim-{key}", verdict)
-            rows.append([
-                self.inline(claim["claim"]) + [nodes.inline("", f" ({sources})", classes=["source"])],
-                [nodes.inline("", "", link, classes=["verdict", mark])],
-                verdicts[key]["figure"],
-                f"{claim['measured']} ({verdicts[key]['basis']})",
-            ])
-        if not rows or (keys and len(rows) < len(keys)):
-            raise ValueError(f"claims.yml lacks a row for {' '.join(keys or [])}{only or ''}")
-        label = "Claims ledger" if only is None else f"Claims measured in chapter {only}"
-        return [self.table(label, ["Claim", "Verdict", "Figure", "How it is measured"], rows, ["claims"])]
-
-    def verdicts(self, claims, only):
-        """The verdict of each claim, or of each of one chapter, from the execution that the pages themselves show."""
-        found = {}
-        for name, path in notebooks(self.env).items():
-            chapter = name.partition("/")[0]
-            if only not in (None, chapter):
-                continue
-            self.env.note_dependency(str(path))
-            for cell in executed(self.env.app, path)[0].cells:
-                for output in cell.get("outputs", []):
-                    if CLAIM_MIME not in output.get("data", {}):
-                        continue
-                    bundle = output["data"][CLAIM_MIME]
-                    key = bundle["key"]
-                    if key in found:
-                        raise ValueError(f"claim {key!r} is measured twice")
-                    if key not in claims:
-                        raise ValueError(f"claim {key!r} of {name} has no row in claims.yml")
-                    if claims[key]["chapter"] != chapter:
-                        raise ValueError(f"claim {key!r} belongs to {claims[key]['chapter']!r}, not to {name}")
-                    found[key] = bundle
-        return found
 
 
 class PageCost(Record):
@@ -277,18 +220,6 @@ class Parity(Record):
                 str(row["configurations"]), *numbers, f"{row['tolerance']:.0e}", row["status"], row["varied"]]
 
 
-def anchor_claims(app, doctree):
-    """Give each cell that measures a claim the anchor `claim-KEY`, so that the ledger can point at it."""
-    std = app.env.get_domain("std")
-    for cell in doctree.findall(lambda node: isinstance(node, nodes.Element) and "cell" in node.get("classes", ())):
-        source = next(iter(cell.findall(nodes.literal_block)), None)
-        for key in CLAIM_CALL.findall(source.astext()) if source is not None else ():
-            name = f"claim-{key}"
-            cell["ids"].append(name)
-            std.anonlabels[name] = app.env.docname, name
-            std.labels[name] = app.env.docname, name, key
-
-
 def plain_docstring(app, what, name, obj, options, lines):
     """Translate docstrings, which are written for people, into the reStructuredText that Sphinx reads.
 
@@ -318,12 +249,10 @@ def plain_docstring(app, what, name, obj, options, lines):
 
 def setup(app):
     app.add_node(scrolling, html=(visit_scrolling, depart_scrolling), latex=(as_it_is, as_it_is))
-    app.add_directive("claims", Claims)
     app.add_directive("page-cost", PageCost)
     app.add_directive("status", Status)
     app.add_directive("parity", Parity)
     app.add_directive("downloads", Downloads)
     app.add_directive("robust", Robust)
-    app.connect("doctree-read", anchor_claims)
     app.connect("autodoc-process-docstring", plain_docstring, priority=100)      # before napoleon
     return {"parallel_read_safe": True, "parallel_write_safe": True, "env_version": 2}

@@ -27,7 +27,8 @@ def finish(app, exception):
 def subset_math(font, pages):
     """Keep of the font for equations, 370 kB, the letters that they use, and the larger forms that those grow into."""
     shutil.copy(Path(__file__).parents[1] / font.relative_to(font.parents[2]), font)
-    formulas = "".join(part for page in pages for part in re.findall(r"<math.*?</math>", page.read_text(encoding="utf-8")))
+    texts = (page.read_text(encoding="utf-8") for page in pages)
+    formulas = "".join(part for text in texts for part in re.findall(r"<math.*?</math>", text))
     used = set(unescape(re.sub(r"<[^>]*>", "", formulas)))
     whole = TTFont(font)
     cut = subset.Subsetter(subset.Options(layout_features=["math", "ssty", "dtls", "flac"], flavor="woff"))

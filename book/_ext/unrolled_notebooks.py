@@ -17,7 +17,9 @@ from nbformat import v4
 from pybtex.backends.markdown import Backend
 from sphinx.errors import ExtensionError
 from sphinx.util.display import status_iterator
+from unrolled_directives import read
 from unrolled_execution import executed, notebooks
+from unrolled_ledger import CLAIM_MIME, sources
 from unrolled_quiz import HEADING, quizzes, shown_order
 
 FENCE = re.compile(r"(?P<fence>:{3,}|`{3,})\{(?P<name>[\w-]+)\} *(?P<argument>.*)")
@@ -178,7 +180,7 @@ def plain_notebook(app, path, docname):
     """One page in plain Markdown, as this build executed it."""
     nb, plain = nbformat.read(path, as_version=4), Plain(app.env, docname)
     ran = (cell for cell in executed(app, path)[0].cells if cell.cell_type == "code")       # the cache keeps no text
-    cells = []
+    cells, ledger = [], read(app.env, "claims.yml")
     for cell in nb.cells:
         if cell.cell_type == "markdown":
             cells.append(v4.new_markdown_cell(plain.markdown(cell.source)))
@@ -186,6 +188,10 @@ def plain_notebook(app, path, docname):
         metadata = {key: cell.metadata[key] for key in ("tags", "jupyter", "cellView") if key in cell.metadata}
         outputs = next(ran).outputs
         for output in outputs:
+            if bundle := output.get("data", {}).get(CLAIM_MIME):
+                claim = ledger[bundle["key"]]
+                said = f"*{claim['claim']}* ({sources(claim)})\n\n"
+                output.data["text/markdown"] = said + output.data["text/markdown"]
             for kind in [kind for kind in output.get("data", {}) if "unrolled" in kind]:
                 del output.data[kind]
             for kind in ("text/html", "image/svg+xml"):

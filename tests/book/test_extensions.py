@@ -13,8 +13,8 @@ from nbformat import v4
 from notebook_form import ROOT, dumps
 
 CONFIGURATION = """
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx_external_toc", "unrolled_directives", "unrolled_execution",
-              "unrolled_quiz"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx_external_toc", "unrolled_directives", "unrolled_ledger",
+              "unrolled_execution", "unrolled_quiz", "unrolled_touch"]
 exclude_patterns = ["_build"]
 nb_execution_mode = "cache"
 nb_execution_timeout = 20
@@ -27,7 +27,8 @@ CONTENTS = {"format": "jb-book", "root": "book/index", "chapters": [
 CLAIM = """
 from IPython.display import display
 bundle = {{"key": "{key}", "figure": "{figure}", "verdict": "holds", "kind": "exact", "basis": "exact"}}
-display({{"application/vnd.unrolled.claim+json": bundle, "text/plain": "{key}"}}, raw=True)  # claim("{key}")
+shown = {{"application/vnd.unrolled.claim+json": bundle, "text/markdown": "**holds** `{key}`"}}
+display(shown, raw=True)  # claim("{key}")
 """
 QUIZ = [{"question": "Is *order* kept?", "options": [{"text": "yes", "right": "It is kept.", "holds": "True"},
                                                       {"text": "no", "wrong": "It is not lost.", "holds": "False"}]}]
@@ -58,7 +59,7 @@ def book(tmp_path):
     files = {
         "conf.py": CONFIGURATION, "_toc.yml": yaml.safe_dump(CONTENTS),
         "book/claims.yml": yaml.safe_dump(claims), "book/_data/status.json": json.dumps(status),
-        "book/index.md": "# Front", "book/claims.md": "# Ledger\n\n```{claims}\n```",
+        "book/index.md": "# Front", "book/claims.md": "# Ledger\n\n```{claims}\n```\n\n```{claim-counts}\n```",
         "book/status.md": "# Cost\n\n```{status}\n```",
         "book/rnn/index.md": "# Recurrence\n\n```{claims} rnn\n```",
         "book/rnn/order.ipynb": notebook("Order", CLAIM.format(key="in-order", figure="one")),
@@ -83,7 +84,7 @@ def build(book):
 def rows(book, page):
     """The texts of a page's table, without its head."""
     soup = BeautifulSoup((book / f"_build/html/book/{page}.html").read_text(encoding="utf-8"), "html.parser")
-    lines = soup.select("table.record tr")[1:]
+    lines = soup.select("table.record:not(.counts) tr")[1:]
     return [[cell.get_text(" ", strip=True) for cell in line.find_all("td")] for line in lines]
 
 
@@ -93,12 +94,18 @@ def test_pages_in_folders_and_beside_them_are_found_run_and_told_of(book):
     assert sorted(ran) == ["gru", "rnn/causal", "rnn/order"]
     assert [row[2] for row in rows(book, "claims")] == ["three", "one", "two"]
     assert [row[2] for row in rows(book, "rnn/index")] == ["one", "two"], "of all pages of the chapter"
+    soup = BeautifulSoup((book / "_build/html/book/claims.html").read_text(encoding="utf-8"), "html.parser")
+    counted = [cell.get_text(strip=True) for cell in soup.select(".counts tr:last-child td")]
+    assert counted == ["All", "3", "0", "0", "0", "0", "0", "3"]
     status = rows(book, "status")
     assert [row[0] for row in status] == ["Recurrence : Order", "Recurrence : Causality", "Gates"], "as in the contents"
     assert [row[3] for row in status] == ["102", "101", "100"]
     page = (book / "_build/html/book/rnn/order.html").read_text(encoding="utf-8")
     assert "with 102 MiB of memory at its peak" in page
     assert 'id="claim-in-order"' in page
+    assert "In order.<span" in page.partition("<strong>holds</strong>")[0], "the sentence stands above its verdict"
+    assert 'href="../claims.html#row-in-order"' in page
+    assert 'id="row-in-order"' in (book / "_build/html/book/claims.html").read_text(encoding="utf-8")
     assert 'href="order.html#claim-in-order"' in (book / "_build/html/book/rnn/index.html").read_text(encoding="utf-8")
 
 
@@ -163,6 +170,34 @@ def test_a_quiz_of_no_page_stops_the_build(book):
     code, said, _ = build(book)
     assert code != 0
     assert "quiz of ordre, which is no page" in said
+
+
+def test_a_figure_gets_the_numbers_that_its_page_hands_over_and_a_term_its_link(book):
+    configuration = CONFIGURATION.replace('"unrolled_touch"', '"unrolled_touch", "unrolled_terms", "unrolled_mathml"')
+    configuration += "html_math_renderer = 'mathml'\nmyst_enable_extensions = ['dollarmath']"
+    (book / "conf.py").write_text(configuration)
+    (book / "book/glossary.md").write_text("# Glossary\n\n```{glossary}\nhidden state\n    What is kept.\n```\n")
+    chapters = [*CONTENTS["chapters"], {"file": "book/glossary"}]
+    (book / "_toc.yml").write_text(yaml.safe_dump(CONTENTS | {"chapters": chapters}))
+    figure = "```{touch} memory\n:data: nights\n:name: fig-nights\nPull.\n```"
+    text = "Hidden states and a hidden state.\n\n$$a &= b \\\\ c &= d$$"
+    page = v4.new_notebook(cells=[
+        v4.new_markdown_cell(f"# Order\n\n{text}\n\n{figure}"),
+        v4.new_code_cell("from unrolled.page.display import to_touch\nto_touch('nights', rang=[1, 0], say='</script>')"),
+        v4.new_code_cell(CLAIM.format(key="in-order", figure="one"))])
+    (book / "book/rnn/order.ipynb").write_text(dumps(page))
+    code, said, _ = build(book)
+    assert code == 0, said
+    soup = BeautifulSoup((book / "_build/html/book/rnn/order.html").read_text(encoding="utf-8"), "html.parser")
+    handed = soup.select_one('[data-touch="memory"] script[type="application/json"]').string
+    assert json.loads(handed) == {"rang": [1, 0], "say": "</script>"}
+    assert [link["href"] for link in soup.select("a:has(.term)")] == ["../glossary.html#term-hidden-state"]
+    assert soup.select_one("a .term").get_text() == "Hidden state"
+    assert [row.get_text() for row in soup.select("math mtr")] == ["a=b", "c=d"]
+    (book / "book/rnn/order.ipynb").write_text(dumps(page).replace("to_touch('nights'", "to_touch('days'"))
+    code, said, _ = build(book)
+    assert code != 0
+    assert "no cell of this page hands over 'nights', only ['days']" in said
 
 
 @pytest.mark.parametrize("address", ["", "https://github.com/owner/name"])

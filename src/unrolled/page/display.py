@@ -160,10 +160,16 @@ def claim(key, figure, holds=None, kind="exact", when=None, on=None, here=None):
         {
             "text/markdown": line.format("**", "**", "`", "`"),
             "text/plain": plain,
-            CLAIM_MIME: {"key": key, "figure": figure, "verdict": verdict, "kind": kind, "basis": basis},
+            CLAIM_MIME: {"key": key, "figure": figure, "verdict": verdict, "kind": kind, "basis": basis}
+                        | ({"effects": _effects(holds)} if hasattr(holds, "seeds") else {}),
         },
         otherwise=plain,
     )
+
+
+def _effects(holds):
+    """What the ledger says of each effect behind a verdict."""
+    return _rounded([{name: getattr(part, name) for name in ("mean", "low", "high", "margin")} for part in holds.parts])
 
 
 def _word(holds):
