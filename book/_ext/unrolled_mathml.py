@@ -15,6 +15,8 @@ def inline_math(self, node):
 
 def display_math(self, node):
     text = re.sub(r"\{(aligned|split)\}", "{align*}", node.astext().strip())         # the name that it knows
+    if re.search(r"\\\\|&", text) and r"\begin{" not in text:
+        text = rf"\begin{{align*}}{text}\end{{align*}}"
     self.body.append(self.starttag(node, "div", CLASS="math", tabindex="0"))   # a wide one scrolls
     if node["number"]:
         number = get_node_equation_number(self, node)

@@ -183,7 +183,8 @@ def test_a_figure_gets_the_numbers_that_its_page_hands_over_and_a_term_its_link(
     text = "Hidden states and a hidden state.\n\n$$a &= b \\\\ c &= d$$"
     page = v4.new_notebook(cells=[
         v4.new_markdown_cell(f"# Order\n\n{text}\n\n{figure}"),
-        v4.new_code_cell("from unrolled.page.display import to_touch\nto_touch('nights', rang=[1, 0], say='</script>')"),
+        v4.new_code_cell("from unrolled.page import display\n"
+                         "display.to_touch('nights', rang=[1, 0], say='</script>')"),
         v4.new_code_cell(CLAIM.format(key="in-order", figure="one"))])
     (book / "book/rnn/order.ipynb").write_text(dumps(page))
     code, said, _ = build(book)
