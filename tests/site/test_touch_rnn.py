@@ -1,0 +1,33 @@
+"""The numbers of the figures to touch in the chapter on recurrent networks, as the package computes them."""
+
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from tests.site.test_touch import script
+from torch import nn
+from torch.nn import functional as F
+
+import unrolled.numpy
+
+pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
+
+random = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize("hidden_size", [1, 5])
+def test_long_silence_runs_a_layer_and_its_read_out(hidden_size):
+    layer = unrolled.numpy.RNN(3, hidden_size, dtype=np.float64)
+    v, c = random.standard_normal((1, hidden_size)), random.standard_normal(1)
+    network = {f"rnn.{name}": values.tolist() for name, values in layer.parameters.items()}
+    network |= {"readout.weight": v.tolist(), "readout.bias": c.tolist()}
+    noise = random.standard_normal(40).tolist()
+    for before, a_first in ((0, True), (2, False), (30, True)):
+        night = np.array(script("long-silence", "night", noise, before, a_first))
+        np.testing.assert_array_equal(night[:, 2], noise[: before + 10])
+        assert night[:, :2].sum(0).tolist() == [1, 1]
+        assert night[:, :2].argmax(0).tolist() == [before, before + 5] if a_first else [before + 5, before]
+        states, _ = layer.forward(night)
+        np.testing.assert_allclose(script("long-silence", "logits", network, night.tolist()),
+                                   (states @ v.T + c)[:, 0], rtol=1e-11, atol=1e-13)
