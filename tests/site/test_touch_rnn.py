@@ -16,6 +16,14 @@ pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="node is no
 random = np.random.default_rng(0)
 
 
+@pytest.mark.parametrize("logits", [[2.0, 1.0, 0.0], [-4.0, 6.0, 0.5], [800.0, 799.0, 790.0], [0.0, 0.0, 0.0]])
+def test_cross_entropy_is_that_of_pytorch(logits):
+    given = torch.tensor(logits, dtype=torch.float64)
+    np.testing.assert_allclose(script("cross-entropy", "softmax", logits), given.softmax(0), rtol=1e-12)
+    losses = [F.cross_entropy(given[None], torch.tensor([k])).item() for k in range(3)]
+    np.testing.assert_allclose(script("cross-entropy", "losses", logits), losses, rtol=1e-12, atol=1e-15)
+
+
 @pytest.mark.parametrize("hidden_size", [1, 5])
 def test_long_silence_runs_a_layer_and_its_read_out(hidden_size):
     layer = unrolled.numpy.RNN(3, hidden_size, dtype=np.float64)
