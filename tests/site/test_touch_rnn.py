@@ -24,6 +24,15 @@ def test_cross_entropy_is_that_of_pytorch(logits):
     np.testing.assert_allclose(script("cross-entropy", "losses", logits), losses, rtol=1e-12, atol=1e-15)
 
 
+@pytest.mark.parametrize("batch_first", [True, False])
+@pytest.mark.parametrize(("row", "column"), [(0, 0), (0, 3), (1, 0), (1, 2), (1, 3)])
+def test_batch_first_has_read_what_has_a_derivative(row, column, batch_first):
+    x = torch.randn(2, 4, 3, requires_grad=True)
+    output, _ = nn.RNN(3, 5, batch_first=batch_first)(x)
+    [slopes] = torch.autograd.grad(output[row, column].sum(), x)
+    assert script("batch-first", "read", row, column, batch_first) == slopes.abs().sum(-1).nonzero().tolist()
+
+
 @pytest.mark.parametrize("hidden_size", [1, 5])
 def test_long_silence_runs_a_layer_and_its_read_out(hidden_size):
     layer = unrolled.numpy.RNN(3, hidden_size, dtype=np.float64)
