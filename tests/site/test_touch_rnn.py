@@ -48,3 +48,14 @@ def test_long_silence_runs_a_layer_and_its_read_out(hidden_size):
         states, _ = layer.forward(night)
         np.testing.assert_allclose(script("long-silence", "logits", network, night.tolist()),
                                    (states @ v.T + c)[:, 0], rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("temperature", [0.2, 1, 1.7])
+def test_next_character_divides_the_logits_by_the_temperature(temperature):
+    logits, came = 5 * random.standard_normal((20, 96)), random.integers(96, size=20)
+    given = torch.from_numpy(logits) / temperature
+    found = [script("next-character", "probabilities", row, temperature) for row in logits[:3].tolist()]
+    np.testing.assert_allclose(found, given[:3].softmax(1), rtol=1e-12)
+    expected = F.cross_entropy(given, torch.from_numpy(came)).exp().item()
+    np.testing.assert_allclose(script("next-character", "perplexity", logits.tolist(), came.tolist(), temperature),
+                               expected, rtol=1e-12)
