@@ -59,3 +59,12 @@ def test_next_character_divides_the_logits_by_the_temperature(temperature):
     expected = F.cross_entropy(given, torch.from_numpy(came)).exp().item()
     np.testing.assert_allclose(script("next-character", "perplexity", logits.tolist(), came.tolist(), temperature),
                                expected, rtol=1e-12)
+
+
+def test_reading_back_counts_the_characters_that_are_named_correctly():
+    letters, named = random.integers(3, size=40), random.integers(3, size=(30, 4))
+    lags = np.array([0, 1, 5, 10])
+    expected = (named == letters[np.arange(10, 40)[:, None] - lags]).sum(1)
+    rows = ["".join("abc"[letter] for letter in row) for row in named]
+    read = "".join("abc"[letter] for letter in letters)
+    assert script("reading-back", "hits", rows, read, lags.tolist()) == expected.tolist()
