@@ -68,3 +68,14 @@ def test_reading_back_counts_the_characters_that_are_named_correctly():
     rows = ["".join("abc"[letter] for letter in row) for row in named]
     read = "".join("abc"[letter] for letter in letters)
     assert script("reading-back", "hits", rows, read, lags.tolist()) == expected.tolist()
+
+
+def test_line_arrives_finds_the_name_and_the_answers_that_turn():
+    labels = [-1, 0, 0, -1, 1, 1, 1, -1, -1, 0]
+    assert [script("line-arrives", "name", labels, arrived) for arrived in (1, 2, 4, 6, 9, 10)] == [
+        None, [1, 1], [1, 2], [4, 5], [4, 6], [9, 9]]
+    answers = [random.random(end + 1) for end in range(len(labels))]
+    for arrived in range(2, len(labels) + 1):
+        before, now = answers[arrived - 2], answers[arrived - 1][: arrived - 1]
+        turned = (np.array(labels[: arrived - 1]) >= 0) & ((before > 0.5) != (now > 0.5))
+        assert script("line-arrives", "turned", [row.tolist() for row in answers], labels, arrived) == turned.sum()
