@@ -44,7 +44,8 @@ def test_long_silence_runs_a_layer_and_its_read_out(hidden_size):
         night = np.array(script("long-silence", "night", noise, before, a_first))
         np.testing.assert_array_equal(night[:, 2], noise[: before + 10])
         assert night[:, :2].sum(0).tolist() == [1, 1]
-        assert night[:, :2].argmax(0).tolist() == [before, before + 5] if a_first else [before + 5, before]
+        rang = [before, before + 5] if a_first else [before + 5, before]
+        assert night[:, :2].argmax(0).tolist() == rang
         states, _ = layer.forward(night)
         np.testing.assert_allclose(script("long-silence", "logits", network, night.tolist()),
                                    (states @ v.T + c)[:, 0], rtol=1e-11, atol=1e-13)

@@ -15,7 +15,7 @@ Unrolled.figures["batch-first"] = {
     const x = (t) => left + (t + 0.5) * wide, y = (b) => 66 + b * 84;
     const text = (x, y, words, anchor = "middle", kind = "") =>
       element("text", { x, y, "text-anchor": anchor, class: kind }, words);
-    let row = 1, column = 2, batchFirst = false;
+    let row = 1, column = 1, batchFirst = false;
     const frame = [
       ...Array.from({ length: steps }, (_, t) => text(x(t), 22, `step ${t}`)),
       ...Array.from({ length: sequences }, (_, b) => text(0, y(b) + 6, `sequence ${b}`, "start"))];

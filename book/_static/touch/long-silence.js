@@ -52,7 +52,7 @@ Unrolled.figures["long-silence"] = {
           t === before || t === second ? "dot alarm" : "dot")),
         spot(p.length - 1, 7, "solid"));
       const share = (value) => (value < 0.005 ? "less than 0.01" : value > 0.995 ? "more than 0.99" : value.toFixed(2));
-      const silent = before ? `After ${before} quiet steps, before any alarm, it gives "A was first" the probability ` +
+      const silent = before ? `After ${before} quiet steps, before any alarm, the probability that A was first is ` +
         `${share(p[before - 1])}. ` : "";
       const [one, two] = aFirst ? "AB" : "BA";
       say(`The network ${this.NAMES[which]}, noise ${other + 1}. ${silent}Then ${one} rings in step ${before + 1} ` +

@@ -26,7 +26,7 @@ Unrolled.figures["rows-read"] = {
           element("rect", { x: left, y: y(at) + 5, width: Math.max(1, right[down][at] * wide), height: side - 10,
             class: `bar ${at === rows - 1 ? "" : "open "}gate-output` }),
           text(left + right[down][at] * wide + 8, y(at) + 25, percent(right[down][at]))]));
-      const end = rows < image.length ? "It was trained to answer after row 8 only." :
+      const end = rows < image.length ? "The networks were trained to answer after row 8 only." :
         `The linear model, which sees all rows at once, says ${linear[down][digit]}.`;
       say(`An image of ${digit}, ${down ? "upside down" : "upright"}. After ${rows} of 8 rows the network says ` +
         `${said[rows - 1]}, which is ${said[rows - 1] === digit ? "right" : "wrong"}. Over five networks, ` +
