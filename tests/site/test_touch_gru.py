@@ -1,0 +1,31 @@
+"""The numbers of the figures to touch in the chapter on the GRU: the package computes the same. No site needed."""
+
+import runpy
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import unrolled.numpy
+
+HERE = Path(__file__).parent
+shared = runpy.run_path(str(HERE / "test_touch.py"))        # folders of tests are no packages to import from
+script, before_sigmoid = shared["script"], shared["before_sigmoid"]
+
+pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
+
+
+@pytest.mark.parametrize(("at_alarm", "quiet", "r"), [(0.12, 0.88, 0.73), (0.5, 0.5, 0), (0, 1, 0.4), (0.3, 0, 1)])
+def test_gru_unit_is_a_gru_with_held_gates(at_alarm, quiet, r):
+    layer = unrolled.numpy.GRU(1, 1, dtype=np.float64)
+    biases = np.array([before_sigmoid(r), before_sigmoid(quiet), 0], float)
+    moved = before_sigmoid(at_alarm) - biases[1]
+    layer.load_state_dict({"weight_ih_l0": np.array([[0], [moved], [2]]), "bias_ih_l0": biases,
+                           "weight_hh_l0": np.array([[0.0], [0], [1]]), "bias_hh_l0": np.zeros(3)})
+    states = layer.forward(np.eye(400, 1)[:, :, None])[0].ravel()
+    found = script("gru-unit", "run", at_alarm, quiet, r, 12)
+    np.testing.assert_allclose([step["h"] for step in found], states[:12], rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose([step["kept"] for step in found[1:]], quiet * states[:11], rtol=1e-12, atol=1e-15)
+    [fallen] = np.nonzero(states <= states[0] / 2 * (1 + 1e-12))
+    assert script("gru-unit", "halfLife", at_alarm, quiet, r) == (fallen[0] if len(fallen) else None)
