@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import unrolled.numpy
+from unrolled import convert
 
 HERE = Path(__file__).parent
 shared = runpy.run_path(str(HERE / "test_touch.py"))        # folders of tests are no packages to import from
@@ -29,3 +30,18 @@ def test_gru_unit_is_a_gru_with_held_gates(at_alarm, quiet, r):
     np.testing.assert_allclose([step["kept"] for step in found[1:]], quiet * states[:11], rtol=1e-12, atol=1e-15)
     [fallen] = np.nonzero(states <= states[0] / 2 * (1 + 1e-12))
     assert script("gru-unit", "halfLife", at_alarm, quiet, r) == (fallen[0] if len(fallen) else None)
+
+
+@pytest.mark.parametrize("H", [1, 4])
+def test_gru_blocks_go_where_the_package_puts_them(H):
+    rows = np.arange(3 * H, dtype=float)
+    weights = {"weight_ih_l0": np.tile(rows[:, None], 3), "weight_hh_l0": np.tile(rows[:, None], H)}
+    kernel, recurrent_kernel = convert.to_keras(weights, "GRU")[0]
+    as_onnx = convert.to_onnx(weights, "GRU")[0]
+    for row in range(3 * H):
+        place = script("gru-blocks", "place", row, H, "keras")
+        assert (kernel[:, place] == row).all()
+        assert (recurrent_kernel[:, place] == row).all()
+        place = script("gru-blocks", "place", row, H, "onnx")
+        assert (as_onnx["W"][0, place] == row).all()
+        assert (as_onnx["R"][0, place] == row).all()
