@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import unrolled.numpy
 from unrolled import convert
@@ -45,3 +46,21 @@ def test_gru_blocks_go_where_the_package_puts_them(H):
         place = script("gru-blocks", "place", row, H, "onnx")
         assert (as_onnx["W"][0, place] == row).all()
         assert (as_onnx["R"][0, place] == row).all()
+
+
+@pytest.mark.parametrize(("to_reset", "to_update"), [(-1, -1), (0.5, 4), (-5, 2.5), (3, -4)])
+def test_gru_ways_are_what_autograd_finds_one_by_one_and_the_package_together(to_reset, to_update):
+    layer = unrolled.numpy.GRU(1, 1, dtype=np.float64)
+    layer.load_state_dict({"weight_ih_l0": np.zeros((3, 1)), "weight_hh_l0": np.array([[1.0], [1], [2]]),
+                           "bias_ih_l0": np.array([to_reset, to_update, 0.0]), "bias_hh_l0": np.zeros(3)})
+    output, _ = layer.forward(np.zeros((1, 1)), np.ones((1, 1)))
+    _, d_state, _ = layer.backward(np.ones_like(output))
+    assert script("gru-ways", "forward", 1, to_reset, to_update)["next"] == pytest.approx(output.item(), rel=1e-12)
+    ways = script("gru-ways", "ways", 1, to_reset, to_update)
+    assert sum(ways.values()) == pytest.approx(d_state.item(), rel=1e-12)
+
+    h = {way: torch.ones(1, dtype=torch.float64, requires_grad=True) for way in ways}       # one for each use
+    r, z = torch.sigmoid(h["reset"] + to_reset), torch.sigmoid(h["update"] + to_update)
+    state = z * h["kept"] + (1 - z) * torch.tanh(r * (2 * h["candidate"]))
+    state.backward()
+    np.testing.assert_allclose([*ways.values()], [h[way].grad.item() for way in ways], rtol=1e-12)
