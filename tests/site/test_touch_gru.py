@@ -64,3 +64,28 @@ def test_gru_ways_are_what_autograd_finds_one_by_one_and_the_package_together(to
     state = z * h["kept"] + (1 - z) * torch.tanh(r * (2 * h["candidate"]))
     state.backward()
     np.testing.assert_allclose([*ways.values()], [h[way].grad.item() for way in ways], rtol=1e-12)
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("directions", [1, 2])
+@pytest.mark.parametrize("batch_first", [False, True])
+def test_gru_returns_what_the_library_returns(layers, directions, batch_first):
+    T, B, H = 4, 5, 3
+    layer = torch.nn.GRU(2, H, layers, bidirectional=directions == 2, batch_first=batch_first)
+    x = torch.randn((B, T, 2) if batch_first else (T, B, 2), requires_grad=True)
+    output, h_n = layer(x)
+    assert script("gru-returns", "shapes", layers, directions, batch_first) == {
+        "output": list(output.shape), "h_n": list(h_n.shape)}
+    steps = (output.transpose(0, 1) if batch_first else output).unflatten(2, (directions, H))
+    held = script("gru-returns", "held", layers, directions)
+    assert len(held) == len(h_n)
+    for entry, state in list(zip(held, h_n))[-directions:]:
+        assert entry["layer"] == layers
+        assert torch.equal(state, steps[entry["step"] - 1, :, int(entry["backwards"])])
+    if layers == 1:
+        for t in range(T):
+            for direction in range(directions):
+                [slopes] = torch.autograd.grad(steps[t, :, direction].sum(), x, retain_graph=True)
+                reaches = [1 + s for s in range(T) if slopes.select(int(batch_first), s).any()]
+                found = script("gru-returns", "read", bool(direction), t + 1)
+                assert [reaches[0], reaches[-1]] == found
