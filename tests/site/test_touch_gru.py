@@ -89,3 +89,10 @@ def test_gru_returns_what_the_library_returns(layers, directions, batch_first):
                 reaches = [1 + s for s in range(T) if slopes.select(int(batch_first), s).any()]
                 found = script("gru-returns", "read", bool(direction), t + 1)
                 assert [reaches[0], reaches[-1]] == found
+
+
+@pytest.mark.parametrize(("bias", "k"), [(0, 30), (1, 100), (3, 30), (-3, 2)])
+def test_gru_reach_takes_powers_of_the_gate(bias, k):
+    gate = 1 / (1 + np.exp(-np.full(k, float(bias))))
+    assert script("gru-reach", "kept", bias, k) == pytest.approx(np.prod(gate), rel=1e-12)
+    assert script("gru-reach", "perStep", float(np.prod(gate)), k) == pytest.approx(gate[0], rel=1e-12)
