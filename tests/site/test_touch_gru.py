@@ -7,9 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode
 
 import unrolled.numpy
+import unrolled.torch
 from unrolled import convert
+from unrolled.studies import comparison
 
 HERE = Path(__file__).parent
 shared = runpy.run_path(str(HERE / "test_touch.py"))        # folders of tests are no packages to import from
@@ -96,3 +100,24 @@ def test_gru_reach_takes_powers_of_the_gate(bias, k):
     gate = 1 / (1 + np.exp(-np.full(k, float(bias))))
     assert script("gru-reach", "kept", bias, k) == pytest.approx(np.prod(gate), rel=1e-12)
     assert script("gru-reach", "perStep", float(np.prod(gate)), k) == pytest.approx(gate[0], rel=1e-12)
+
+
+@pytest.mark.parametrize(("D", "H"), [(1, 1), (32, 96), (100, 20)])
+def test_gru_costs_are_what_pytorch_counts_and_our_layers_keep(D, H):
+    T, B = 50, 2
+    for kind in ("GRU", "LSTM"):
+        counts = script("gru-costs", "counts", kind, D, H)
+        layer = getattr(torch.nn, kind)(D, H)
+        assert counts["weights"] == sum(p.numel() for p in layer.parameters())
+        with FlopCounterMode(display=False) as counter:
+            getattr(unrolled.torch, kind)(D, H)(torch.randn(T, B, D))
+        assert counts["products"] == counter.get_total_flops() / (2 * T * B)      # a product and a sum each
+        assert counts["carried"] == sum(part.numel() for part in tree_leaves(layer(torch.zeros(1, D))[1]))
+        ours = getattr(unrolled.numpy, kind)(D, H)
+        x, h0, (W, U, b, b2) = np.zeros((T, B, D)), np.zeros((B, H)), ours.parameters.values()
+        arrays = (unrolled.numpy.gru.run(x, h0, W, U, b, b2, reset_after=True) if kind == "GRU"
+                  else unrolled.numpy.lstm.run(x, h0, h0, W, U, b + b2))
+        starts = B * H * sum(len(array) == T + 1 for array in arrays)
+        assert counts["kept"] == (sum(array.size for array in arrays) - starts) / (T * B)
+    wanted = script("gru-costs", "counts", "LSTM", D, H)["weights"]
+    assert script("gru-costs", "equalWidth", D, H) == comparison.width_for("GRU", D, wanted)

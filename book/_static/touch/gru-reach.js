@@ -19,7 +19,7 @@ Unrolled.figures["gru-reach"] = {
     const short = (value) => {
       if (value >= 0.001 && value < 1000) return String(Number(value.toPrecision(2)));
       const [digits, power] = value.toExponential(0).split("e");
-      return `${digits} · 10${raised(+power)}`;
+      return `${digits}\u00a0·\u00a010${raised(+power)}`;
     };
     const text = (x, y, words, anchor = "middle", kind = "") =>
       element("text", { x, y, "text-anchor": anchor, class: kind }, words);
