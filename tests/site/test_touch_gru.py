@@ -121,3 +121,12 @@ def test_gru_costs_are_what_pytorch_counts_and_our_layers_keep(D, H):
         assert counts["kept"] == (sum(array.size for array in arrays) - starts) / (T * B)
     wanted = script("gru-costs", "counts", "LSTM", D, H)["weights"]
     assert script("gru-costs", "equalWidth", D, H) == comparison.width_for("GRU", D, wanted)
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [
+    ([6.0, 6.1, 6.2, 6.1, 6.0], [6.4, 6.5, 6.4, 6.3, 6.4]), ([6.0, 6.1, 6.2], [6.1, 6.0, 6.2]),
+    ([6.0, 6.001, 6.002], [6.003, 6.0, 6.001]), ([6.0, 7.0, 6.5], [6.4, 5.9, 6.1]), ([6.03, 6.031], [6.0, 6.001])])
+def test_gru_margin_calls_two_groups_what_the_package_calls_them(ours, theirs):
+    difference, half, word = comparison.difference(ours, theirs, per_cent=True)
+    assert script("gru-margin", "verdict", difference, half, 1) == word
+    assert script("gru-margin", "verdict", difference, half, 1000) == "equal"
