@@ -19,7 +19,8 @@ Unrolled.figures["gru-blocks"] = {
     const text = (x, y, words, anchor = "start") => element("text", { x, y, "text-anchor": anchor }, words);
     let part = parts[0], at = 0, row = 1, moved = true;
     const marks = element("g");
-    const strip = (x, y, block, across, chosen, length) => element("rect", { x, y, class: `bar open gate-${kinds[block]}`,
+    const strip = (x, y, block, across, chosen, length) => element("rect", { x, y,
+      class: `bar open gate-${kinds[block]}`,
       width: across ? side : length * side, height: across ? length * side : side,
       style: chosen ? "fill-opacity: 1; stroke: var(--pst-color-text-base); stroke-width: 4" : "" });
     const draw = () => {
@@ -41,7 +42,8 @@ Unrolled.figures["gru-blocks"] = {
         ...rows.filter((place) => place !== row).flatMap((place) => [
           strip(left, top + place * side, blocks[Math.floor(place / H)], false, false, D), strips(place, false)]),
         element("path", { class: "half", fill: "none", d: across
-          ? `M${left + D * side} ${wire}H${x + side / 2 - 1}V${y + D * side + 38}` : `M${left + D * side} ${wire}L${x} ${y + side / 2}` }),
+          ? `M${left + D * side} ${wire}H${x + side / 2 - 1}V${y + D * side + 38}`
+          : `M${left + D * side} ${wire}L${x} ${y + side / 2}` }),
         strip(left, wire - side / 2, blocks[Math.floor(row / H)], false, true, D), strips(row, true));
       const block = blocks[Math.floor(row / H)], read = this.ORDER[library][Math.floor(row / H)];
       const line = across ? "column" : "row", unit = row % H + 1;
@@ -55,7 +57,8 @@ Unrolled.figures["gru-blocks"] = {
     };
     stage.append(
       element("svg", { viewBox: `0 0 ${W} ${tall}`, "aria-hidden": "true" }, marks),
-      slider({ label: "row in PyTorch", min: 1, max: 3 * H, step: 1, value: row + 1 }, (now) => { row = now - 1; draw(); }),
+      slider({ label: "row in PyTorch", min: 1, max: 3 * H, step: 1, value: row + 1 },
+        (now) => { row = now - 1; draw(); }),
       menu("other library", libraries.map(([, title]) => title), at, (now) => { at = now; draw(); }),
       menu("weights", ["input weights", "recurrent weights"], 0, (now) => { part = parts[now]; draw(); }),
       switches("blocks", ["put in the new order"], [0], ([on]) => { moved = on; draw(); }));

@@ -12,7 +12,8 @@ Unrolled.figures["gru-costs"] = {
 
   // The width at which a GRU has as nearly as possible as many weights.
   equalWidth(D, H) {
-    const wanted = this.counts("LSTM", D, H).weights, off = (width) => Math.abs(this.counts("GRU", D, width).weights - wanted);
+    const wanted = this.counts("LSTM", D, H).weights;
+    const off = (width) => Math.abs(this.counts("GRU", D, width).weights - wanted);
     let width = H;
     while (off(width + 1) < off(width)) width++;
     return width;
@@ -25,7 +26,8 @@ Unrolled.figures["gru-costs"] = {
     const text = (x, y, words, anchor = "middle") => element("text", { x, y, "text-anchor": anchor }, words);
     const whole = (number) => number.toLocaleString("en-GB");
     const rows = { weights: "weights", products: "products", carried: "carried", kept: "kept" };
-    const line = (ratio, kind) => element("line", { x1: x(ratio), x2: x(ratio), y1: top - 6, y2: top + 4 * high, class: kind });
+    const line = (ratio, kind) => element("line",
+      { x1: x(ratio), x2: x(ratio), y1: top - 6, y2: top + 4 * high, class: kind });
     const frame = [text(left - 14, 24, "ratio", "end"), line(0.75, "half"), line(1, "axis"), line(0, "axis"),
       text(x(0.75), 24, "¾"), text(x(1), 24, "1"), text(x(0), 24, "0"), text(x(1.5), 24, "1.5"), line(1.5, "grid"),
       ...Object.values(rows).map((name, at) => text(left - 14, top + at * high + 27, name, "end"))];

@@ -8,7 +8,7 @@ Unrolled.figures["gru-margin"] = {
 
   show(stage, say, { pairs }) {
     const { element, menu, signed, slider } = Unrolled;
-    const W = 640, H = 340, left = 76, right = 10, top = 48, bottom = 44;
+    const W = 640, H = 340, left = 96, right = 10, top = 48, bottom = 44;
     const text = (x, y, words, anchor = "middle", kind = "") =>
       element("text", { x, y, "text-anchor": anchor, class: kind }, words);
     const kinds = { GRU: "gate-input", LSTM: "gate-forget" };
@@ -19,7 +19,8 @@ Unrolled.figures["gru-margin"] = {
       const most = 5 * Math.ceil(Math.max(...difference.map((mean, at) => Math.abs(mean) + half[at])) / 5);
       const y = (value) => top + (1 - value / most) * (H - top - bottom) / 2;
       const x = (at) => left + (at + 0.5) * (W - left - right) / updates.length;
-      const level = (value, kind) => element("line", { x1: left, x2: W - right, y1: y(value), y2: y(value), class: kind });
+      const level = (value, kind) => element("line",
+        { x1: left, x2: W - right, y1: y(value), y2: y(value), class: kind });
       const shown = Math.min(margin, most);
       marks.replaceChildren(
         element("rect", { x: left, y: y(shown), width: W - left - right, height: y(-shown) - y(shown), class: "area",
@@ -38,11 +39,11 @@ Unrolled.figures["gru-margin"] = {
           at === 9 ? "end" : "middle")),
         text(left, 22, "● LSTM ahead", "start"), text(left + 250, 22, "■ GRU ahead", "start"));
       const [mean, reach] = [difference[look], half[look]], word = this.verdict(mean, reach, margin);
-      const ahead = mean > 0 ? "LSTM" : "GRU";
+      const beyond = Math.abs(mean) - reach > margin, ahead = mean > 0 ? "LSTM" : "GRU";
       const told = { equal: `the whole interval is nearer to zero than ${margin} %: equal`,
-        different: `the interval leaves out zero${Math.abs(mean) - reach > margin ? " and the whole margin" : ""}: different`,
+        different: `the interval leaves out zero${beyond ? " and the whole margin" : ""}: different`,
         undecided: "the interval contains zero and is wider than the margin: undecided" }[word];
-      say(`${name}, after ${updates[look]} updates: validation score ${gru[look].toPrecision(3)} for the GRU and ` +
+      say(`For ${name}, after ${updates[look]} updates: validation score ${gru[look].toPrecision(3)} for the GRU and ` +
         `${lstm[look].toPrecision(3)} for the LSTM (lower is better), so the ${ahead} is ahead. The difference is ` +
         `${signed(mean, 1)} ± ${reach.toFixed(1)} %. With a margin of ${margin} %, ${told}.`);
     };
@@ -51,7 +52,8 @@ Unrolled.figures["gru-margin"] = {
       menu("task and sizes", pairs.map(({ name }) => name), 0, (now) => { pair = pairs[now]; draw(); }),
       slider({ label: "stopped at look", min: 1, max: pair.updates.length, step: 1, value: look + 1 },
         (now) => { look = now - 1; draw(); }),
-      slider({ label: "margin, per cent", min: 1, max: 25, step: 1, value: margin }, (now) => { margin = now; draw(); }));
+      slider({ label: "margin, per cent", min: 1, max: 25, step: 1, value: margin },
+        (now) => { margin = now; draw(); }));
     draw();
   },
 };

@@ -1,4 +1,4 @@
-// How much of a gradient is left k steps back in the networks that the page measured, and what the gate alone would leave.
+// How much of a gradient is left k steps back in the networks that the page measured, and what the gate alone leaves.
 Unrolled.figures["gru-reach"] = {
   // What an update gate with this bias alone keeps over k steps: the first term of the Jacobian, k times over.
   kept(bias, k) {
@@ -30,7 +30,8 @@ Unrolled.figures["gru-reach"] = {
       .slice(0, (values.findIndex((value) => inside(value) !== value) + 1 || values.length + 1) - 1)
       .map((value, k) => `${k ? "L" : "M"}${x(k).toFixed(1)} ${y(value).toFixed(1)}`).join("") });
     const axes = [4, 0, -4, -8, -12].flatMap((power) => [
-      element("line", { x1: left, x2: W - right, y1: y(10 ** power), y2: y(10 ** power), class: power ? "grid" : "axis" }),
+      element("line", { x1: left, x2: W - right, y1: y(10 ** power), y2: y(10 ** power),
+        class: power ? "grid" : "axis" }),
       text(left - 8, y(10 ** power) + 6, power ? `10${raised(power)}` : "1", "end")]);
     axes.push(text(0, 20, "gradient left", "start"),
       ...[0, 50, 100].map((k) => text(x(k), H - 16, k === 100 ? "100 back" : String(k), k === 100 ? "end" : "middle")));
@@ -39,18 +40,22 @@ Unrolled.figures["gru-reach"] = {
     const draw = () => {
       const { name, bias, typical, lowest, highest } = networks[at], gate = bias !== null;
       const alone = gate ? places.map((place) => this.kept(bias, place)) : [];
-      const edge = (values, order) => order.map((place) => `L${x(place).toFixed(1)} ${y(inside(values[place])).toFixed(1)}`);
+      const edge = (values, order) => order.map((place) =>
+        `L${x(place).toFixed(1)} ${y(inside(values[place])).toFixed(1)}`);
+      const dot = (value, r, kind) => (inside(value) === value
+        ? [element("circle", { cx: x(k), cy: y(value), r, class: kind })] : []);
       const band = `M${edge(lowest, places).join("").slice(1)}${edge(highest, [...places].reverse()).join("")}Z`;
       marks.replaceChildren(
-        ...networks.filter((_, place) => place !== at).map((other) => line(other.typical, "axis", "stroke-opacity: 0.45")),
+        ...networks.filter((_, place) => place !== at).map((other) =>
+          line(other.typical, "axis", "stroke-opacity: 0.45")),
         element("path", { d: band, class: "area", style: "stroke: none" }),
         ...(gate ? [line(alone, "dashed")] : []), line(typical, "solid", "stroke-width: 3"),
         element("line", { x1: x(k), x2: x(k), y1: top, y2: H - bottom, class: "half" }),
-        ...(inside(typical[k]) === typical[k] ? [element("circle", { cx: x(k), cy: y(typical[k]), r: 8, class: "solid" })] : []),
-        ...(gate && inside(alone[k]) === alone[k] ? [element("circle", { cx: x(k), cy: y(alone[k]), r: 7, class: "dashed dot" })]
-          : []),
-        element("line", { x1: 246, x2: 282, y1: 14, y2: 14, class: "solid", "stroke-width": 3 }), text(290, 20, "measured", "start"),
-        ...(gate ? [element("line", { x1: 446, x2: 482, y1: 14, y2: 14, class: "dashed" }), text(490, 20, "z alone", "start")] : []));
+        ...dot(typical[k], 8, "solid"), ...(gate ? dot(alone[k], 7, "dashed dot") : []),
+        element("line", { x1: 246, x2: 282, y1: 14, y2: 14, class: "solid", "stroke-width": 3 }),
+        text(290, 20, "measured", "start"),
+        ...(gate ? [element("line", { x1: 446, x2: 482, y1: 14, y2: 14, class: "dashed" }),
+          text(490, 20, "z alone", "start")] : []));
       const factor = (value) => value.toFixed(2);
       const other = gate ? ` Its gate alone starts at ${this.kept(bias, 1).toFixed(3)} and would leave ` +
         `${short(this.kept(bias, k))}.` : "";

@@ -29,7 +29,8 @@ Unrolled.figures["gru-returns"] = {
     let t = 1, layers = 1, directions = 1, batchFirst = false;
     const marks = element("g");
     const draw = () => {
-      const held = this.held(layers, directions), rows = held.length, shapes = this.shapes(layers, directions, batchFirst);
+      const held = this.held(layers, directions), rows = held.length;
+      const shapes = this.shapes(layers, directions, batchFirst);
       const line = (at) => top + (rows - 1 - at) * (high + 6);                    // the last layer on top
       const span = ([from, to]) => (from === to ? String(from) : `${from}–${to}`);
       marks.replaceChildren(...held.flatMap(({ layer, backwards, step }, at) => [
@@ -52,8 +53,9 @@ Unrolled.figures["gru-returns"] = {
       const joined = directions === 1 ? `${entry} is the state after ${steps(mine)}` :
         `${entry} joins the forward state after ${steps(mine)} and the backward state after ${steps(back)}`;
       const names = held.slice(-directions).map((_, at) => `h_n[${rows - directions + at}]`);
-      const same = directions === 1 ? (t === T ? `It is the same as ${names[0]}` : `${names[0]} is the one at step ${T}`) :
-        `${names[0]} is the forward state at step ${T}, ${names[1]} the backward one at step 1`;
+      const same = directions === 1
+        ? (t === T ? `It is the same as ${names[0]}` : `${names[0]} is the one at step ${T}`)
+        : `${names[0]} is the forward state at step ${T}, ${names[1]} the backward one at step 1`;
       const lower = layers > 1 ? " The first layer's states appear in output nowhere, only its last ones in h_n." : "";
       say(`output has the shape ${shape(shapes.output)} and h_n ${shape(shapes.h_n)}. ${joined}. ${same}.${lower}`);
     };

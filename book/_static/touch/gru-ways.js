@@ -30,6 +30,8 @@ Unrolled.figures["gru-ways"] = {
     const appears = { h: 1, r: 1, z: 1, m: 2, n: 3, next: 4 }, order = ["kept", "update", "candidate", "reset"];
     const text = (x, y, words, anchor = "middle", style = "") =>
       element("text", { x, y, "text-anchor": anchor, style }, words);
+    const bold = "fill: var(--pst-color-text-base); font-weight: 700;";
+    const halo = "paint-order: stroke; stroke: var(--pst-color-background); stroke-width: 6";
     let step = 1, toReset = -1, toUpdate = -1;
     const marks = element("g");
     const wire = (name, kind, wide) => {
@@ -41,7 +43,8 @@ Unrolled.figures["gru-ways"] = {
       const found = { h, ...this.forward(h, toReset, toUpdate) }, shares = this.ways(h, toReset, toUpdate);
       const now = order[step - 5], sum = order.reduce((all, way) => all + shares[way], 0);
       const box = ([node, [x, y]]) => [
-        element("rect", { x: x - 56, y: y - 32, width: 112, height: 64, rx: 6, style: "fill: var(--pst-color-background)" }),
+        element("rect", { x: x - 56, y: y - 32, width: 112, height: 64, rx: 6,
+          style: "fill: var(--pst-color-background)" }),
         element("rect", { x: x - 56, y: y - 32, width: 112, height: 64, rx: 6,
           class: colours[node] ? `bar open gate-${colours[node]}` : "box" }),
         text(x, y - 6, names[node]), text(x, y + 23, step >= appears[node] ? number(found[node]) : "")];
@@ -49,11 +52,9 @@ Unrolled.figures["gru-ways"] = {
         ...Object.keys(edges).map((name) => wire(name, "axis", 1)),
         ...(now ? ways[now][0].map((name) => wire(name, `bar gate-${ways[now][1]}`, 7)) : []),
         ...Object.entries(nodes).flatMap(box),
-        ...order.slice(0, Math.max(0, step - 4)).map((way) => text(ways[way][2], ways[way][3], `← ${number(shares[way])}`, "start",
-          "fill: var(--pst-color-text-base); font-weight: 700; paint-order: stroke; stroke: var(--pst-color-background); " +
-          "stroke-width: 6")),
-        ...(step === 9 ? [text(4, 302, `all ${number(sum)}`, "start",
-          "fill: var(--pst-color-text-base); font-weight: 700")] : []));
+        ...order.slice(0, Math.max(0, step - 4)).map((way) => text(ways[way][2], ways[way][3],
+          `← ${number(shares[way])}`, "start", bold + halo)),
+        ...(step === 9 ? [text(4, 302, `all ${number(sum)}`, "start", bold)] : []));
       const { r, z, m, n, next } = found, delta = (1 - z) * (1 - n ** 2);
       const told = [
         `Forwards, the gates: r = σ(${u.r} · ${h} + ${signed(toReset)}) = ${number(r)} and ` +
