@@ -14,6 +14,7 @@ import unrolled.numpy
 import unrolled.torch
 from unrolled import convert
 from unrolled.studies import comparison
+from unrolled.verdicts import effect
 
 HERE = Path(__file__).parent
 shared = runpy.run_path(str(HERE / "test_touch.py"))        # folders of tests are no packages to import from
@@ -130,3 +131,66 @@ def test_gru_margin_calls_two_groups_what_the_package_calls_them(ours, theirs):
     difference, half, word = comparison.difference(ours, theirs, per_cent=True)
     assert script("gru-margin", "verdict", difference, half, 1) == word
     assert script("gru-margin", "verdict", difference, half, 1000) == "equal"
+
+
+@pytest.mark.parametrize("margin", [0, 1, 3, 6, 20])
+def test_gru_parts_answers_as_an_effect_over_seeds_does(margin):
+    ours, theirs = np.array([6.6, 6.7, 6.9, 6.8, 6.7]), np.array([6.4, 6.3, 6.5, 6.4, 6.4])
+    difference, half, _ = comparison.difference(ours, theirs, per_cent=True)
+    unit = 100 / theirs.mean()
+    expected = effect(unit * ours, unit * theirs, margin=margin).holds
+    assert script("gru-parts", "worse", difference, half, margin) == expected
+
+
+@pytest.mark.parametrize(("u", "power", "n"), [(1, 40, 12), (1, 40, 64), (0.95, 40, 12), (1.05, 30, 20), (1, 4, 12)])
+def test_gru_counter_is_a_gru_of_one_unit(u, power, n):
+    layer = unrolled.numpy.GRU(1, 1, dtype=np.float64)
+    biases = np.array([before_sigmoid(1), before_sigmoid(0), 0], float)                       # r = 1, z = 0
+    layer.load_state_dict({"weight_ih_l0": np.array([[0], [0], [2.0**-power]]), "bias_ih_l0": biases,
+                           "weight_hh_l0": np.array([[0], [0], [float(u)]]), "bias_hh_l0": np.zeros(3)})
+    letters = np.concatenate([np.ones(n), -np.ones(4 * n)])
+    states = layer.forward(letters[:, None])[0].ravel()
+    found = script("gru-counter", "counts", u, 2.0**-power, n, 4 * n)
+    np.testing.assert_allclose(found, states * 2.0**power, rtol=1e-12, atol=1e-9)
+    negative = states[n:] < 0
+    assert script("gru-counter", "turnsAt", u, 2.0**-power, n) == (negative.argmax() + 1 if negative.any() else None)
+
+
+@pytest.mark.parametrize(("T", "h0"), [(1, 2.0), (4, 0.0), (8, -1.5)])
+def test_gru_scan_takes_the_steps_of_the_packages_scan(T, h0):
+    steps = np.random.default_rng(T).uniform(-1, 1, (T, 2))
+    a, b = steps.T[:, :, None, None]
+    states = script("gru-scan", "scan", steps.tolist(), h0)
+    np.testing.assert_allclose(states, unrolled.numpy.minimal.scan(a, b, np.full((1, 1), h0)).ravel(), rtol=1e-12)
+    by_loop = unrolled.torch.minimal.loop(*map(torch.from_numpy, (a, b)), torch.full((1, 1), h0, dtype=torch.float64))
+    np.testing.assert_allclose(states, by_loop.ravel(), rtol=1e-12)
+    for level, rules in enumerate(script("gru-scan", "levels", steps.tolist())):
+        assert len(rules) == T // 2**level
+        h = h0
+        for at, (factor, term) in enumerate(rules):                 # each rule takes 2**level steps at once
+            h = factor * h + term
+            assert h == pytest.approx(by_loop[(at + 1) * 2**level - 1].item(), rel=1e-12)
+
+
+def test_gru_scan_finds_a_state_in_the_round_after_those_that_it_needs():
+    T = 8
+    rounds = [script("gru-scan", "round", t, T) for t in range(1, T + 1)]
+    assert rounds == [7, 6, 7, 5, 7, 6, 7, 4]                       # all eight merged in round 3, then down the tree
+    assert max(rounds) == 2 * np.log2(T) + 1
+
+
+@pytest.mark.parametrize("k", [-1, -0.5, 0, 0.5, 0.9])
+@pytest.mark.parametrize("threshold", [0.9, 1, 1.3])
+def test_gru_parity_is_a_scan_and_changes_its_answer_once_where_factors_are_positive(k, threshold):
+    for bits in ([1] * 8, [1, 1, 0, 1, 0, 0, 1, 1]):
+        a, b = (np.array(values, float)[:, None, None] for values in (
+            [k if bit else 1 for bit in bits], [(1 - k) * bit for bit in bits]))
+        states = unrolled.numpy.minimal.scan(a, b, np.zeros((1, 1))).ravel()
+        np.testing.assert_allclose(script("gru-parity", "states", k, bits), states, rtol=1e-12, atol=1e-15)
+        answers = script("gru-parity", "answers", k, threshold, bits)
+        assert [answer["odd"] for answer in answers] == (states > threshold).tolist()
+        assert [answer["right"] for answer in answers] == ((states > threshold) == np.cumsum(bits) % 2).tolist()
+        changes = script("gru-parity", "changes", answers)
+        assert changes == np.count_nonzero(np.diff(states > threshold))
+        assert k <= 0 or changes <= 1
+        assert k > -1 or all(answer["right"] for answer in answers)
