@@ -1,11 +1,14 @@
 """The numbers of the figures to touch in the second half of the chapter on Transformers. No site needed."""
 
+import math
 import shutil
 
 import pytest
 import torch
 from tests.site.test_touch import script
 
+import unrolled.torch
+from unrolled.instruments.paths import path_length
 from unrolled.torch import TCN
 from unrolled.torch.tcn import CausalConvolution
 
@@ -31,3 +34,33 @@ def test_field_sees_what_has_a_derivative(taps, blocks, doubling, per_block):
     seen = [slope[0, 0].flip(0).nonzero()[:, 0].tolist() for slope in slopes]
     assert script("field", "seen", taps, gaps) == seen
     assert script("field", "receptive_field", taps, gaps) == seen[0][-1] + 1
+
+
+@pytest.mark.parametrize("n", [2, 5, 8, 10])
+def test_rounds_with_enough_processors_are_the_longest_way_that_autograd_finds(n):
+    x = torch.rand(n, 1, 1, dtype=torch.float64, requires_grad=True)
+    layers = math.ceil(math.log2(n))
+    convolutions = [CausalConvolution(1, 1, 2, 2**row).double() for row in range(layers)]
+    seen = x.permute(1, 2, 0)
+    for convolution in convolutions:
+        seen, _ = convolution(seen, torch.zeros(1, 1, convolution.reach, dtype=torch.float64))
+    last = {"recurrence": unrolled.torch.RNN(1, 1, dtype=torch.float64)(x)[0][-1], "convolution": seen[0, 0, -1],
+            "attention": (torch.ones(n, n, dtype=torch.float64).tril() @ x[:, 0])[-1]}
+    for construction, output in last.items():
+        operations = script("rounds", "operations", construction, n)
+        longest = path_length(output, x, "products", longest=True)[0]
+        assert max(script("rounds", "schedule", operations, 1000)) == longest
+    assert len(script("rounds", "operations", "convolution", n)) == n * layers
+    assert len(script("rounds", "operations", "attention", n)) == torch.ones(n, n).tril().sum()
+
+
+@pytest.mark.parametrize("processors", [1, 2, 4, 64])
+@pytest.mark.parametrize("construction", ["recurrence", "convolution", "attention"])
+def test_rounds_wait_for_what_is_needed_and_waste_no_processor(construction, processors):
+    operations = script("rounds", "operations", construction, 8)
+    rounds = script("rounds", "schedule", operations, processors)
+    for at, operation in enumerate(operations):
+        begins = 1 + max((rounds[need] for need in operation["needs"]), default=0)
+        assert begins <= rounds[at]
+        assert all(rounds.count(full) == processors for full in range(begins, rounds[at]))
+    assert max(map(rounds.count, rounds)) <= processors
