@@ -41,16 +41,20 @@ def test_rounds_with_enough_processors_are_the_longest_way_that_autograd_finds(n
     x = torch.rand(n, 1, 1, dtype=torch.float64, requires_grad=True)
     layers = math.ceil(math.log2(n))
     convolutions = [CausalConvolution(1, 1, 2, 2**row).double() for row in range(layers)]
-    seen = x.permute(1, 2, 0)
+    levels = [x.permute(1, 2, 0)]
     for convolution in convolutions:
-        seen, _ = convolution(seen, torch.zeros(1, 1, convolution.reach, dtype=torch.float64))
-    last = {"recurrence": unrolled.torch.RNN(1, 1, dtype=torch.float64)(x)[0][-1], "convolution": seen[0, 0, -1],
+        levels.append(convolution(levels[-1], torch.zeros(1, 1, convolution.reach, dtype=torch.float64))[0])
+    last = {"recurrence": unrolled.torch.RNN(1, 1, dtype=torch.float64)(x)[0][-1], "convolution": levels[-1][0, 0, -1],
             "attention": (torch.ones(n, n, dtype=torch.float64).tril() @ x[:, 0])[-1]}
     for construction, output in last.items():
         operations = script("rounds", "operations", construction, n)
         longest = path_length(output, x, "products", longest=True)[0]
         assert max(script("rounds", "schedule", operations, 1000)) == longest
-    assert len(script("rounds", "operations", "convolution", n)) == n * layers
+    convolution, waited_for = script("rounds", "operations", "convolution", n), {n * layers - 1}
+    for at in reversed(range(n * layers)):
+        waited_for.update(convolution[at]["needs"] if at in waited_for else ())
+    slopes = torch.cat([slope[0, 0] for slope in torch.autograd.grad(last["convolution"], levels[1:])])
+    assert len(convolution) == n * layers and waited_for == set(slopes.nonzero()[:, 0].tolist())
     assert len(script("rounds", "operations", "attention", n)) == torch.ones(n, n).tril().sum()
 
 
