@@ -54,7 +54,8 @@ def test_rounds_with_enough_processors_are_the_longest_way_that_autograd_finds(n
     for at in reversed(range(n * layers)):
         waited_for.update(convolution[at]["needs"] if at in waited_for else ())
     slopes = torch.cat([slope[0, 0] for slope in torch.autograd.grad(last["convolution"], levels[1:])])
-    assert len(convolution) == n * layers and waited_for == set(slopes.nonzero()[:, 0].tolist())
+    assert len(convolution) == n * layers
+    assert waited_for == set(slopes.nonzero()[:, 0].tolist())
     assert len(script("rounds", "operations", "attention", n)) == torch.ones(n, n).tril().sum()
 
 
@@ -68,3 +69,26 @@ def test_rounds_wait_for_what_is_needed_and_waste_no_processor(construction, pro
         assert begins <= rounds[at]
         assert all(rounds.count(full) == processors for full in range(begins, rounds[at]))
     assert max(map(rounds.count, rounds)) <= processors
+
+
+def test_shares_add_up_to_the_cell_and_the_state_of_an_lstm():
+    torch.manual_seed(0)
+    lstm, x = unrolled.torch.LSTM(2, 3, dtype=torch.float64), torch.randn(6, 1, 2, dtype=torch.float64)
+    output, (_, c_n) = lstm(x)
+    W, U, b, b2 = (p.detach() for p in lstm.parameters())
+    h = torch.cat([torch.zeros(1, 3), output[:-1, 0].detach()])
+    i, f, g, o = (x[:, 0] @ W.T + h @ U.T + b + b2).chunk(4, dim=-1)
+    gates = {"i": i.sigmoid(), "f": f.sigmoid(), "g": g.tanh(), "o": o.sigmoid()}
+    given = {name: gate.tolist() for name, gate in gates.items()}
+    for unit in range(3):
+        found = [script("shares", "of", given, unit, s) for s in range(6)]
+        assert [len(share) for share, _ in found] == [6, 5, 4, 3, 2, 1]
+        kept, shown = (sum(shares[part][-1] * given["g"][s][unit] for s, shares in enumerate(found)) for part in (0, 1))
+        assert kept == pytest.approx(c_n[0, 0, unit].item(), rel=1e-12)
+        assert shown == pytest.approx(output[-1, 0, unit].item(), rel=1e-12)
+        first = gates["i"][1, unit] * gates["f"][2:, unit].cumprod(0)
+        assert found[1][0][1:] == pytest.approx(first.tolist(), rel=1e-12)
+
+
+def test_shares_rise_where_they_are_greater_than_before():
+    assert script("shares", "rises", [0.5, 0.6, 0.6, 0.2, 0.3]) == 2
