@@ -6,9 +6,11 @@ import shutil
 import pytest
 import torch
 from tests.site.test_touch import script
+from torch.utils._pytree import tree_leaves
 
 import unrolled.torch
 from unrolled.instruments.paths import path_length
+from unrolled.studies.comparison import difference
 from unrolled.torch import TCN
 from unrolled.torch.tcn import CausalConvolution
 
@@ -92,3 +94,32 @@ def test_shares_add_up_to_the_cell_and_the_state_of_an_lstm():
 
 def test_shares_rise_where_they_are_greater_than_before():
     assert script("shares", "rises", [0.5, 0.6, 0.6, 0.2, 0.3]) == 2
+
+
+def test_ahead_tells_apart_what_the_pages_tell_apart():
+    scores = {"near": [5.0, 5.2, 5.1], "far": [6.0, 6.2, 6.3], "first": [4.0, 4.1, 4.2], "wide": [3.0, 5.0, 8.0]}
+    for values in scores.values():
+        mean, half, word = difference(values, [5.1, 5.0, 5.3])
+        assert (script("ahead", "side", [mean, mean - half, mean + half], 0) != 0) == (word == "different")
+    assert script("ahead", "order", [[3.0, 2, 4], None, [-1, -2, 0], [1, 1, 1]]) == [2, 3, 0]
+
+
+def test_ahead_places_values_and_ratios():
+    assert script("ahead", "place", 0.3, [0, 1.5], False) == pytest.approx(0.2)
+    assert script("ahead", "place", 7, [0, 1.5], False) == 1
+    ends = -50, 300                                                      # half to four times as much
+    assert [script("ahead", "place", value, ends, True) for value in (-50, 0, 100)] == pytest.approx([0, 1 / 3, 2 / 3])
+
+
+@pytest.mark.parametrize("n", [1, 5, 60, 300])
+def test_choose_counts_what_a_layer_keeps(n):
+    blocks = next(blocks for blocks in range(1, 20) if TCN(1, 1, blocks).receptive_field >= n)
+    layers = {"RNN": unrolled.torch.RNN(64, 64), "LSTM": unrolled.torch.LSTM(64, 64), "TCN": TCN(64, 64, blocks),
+              "Transformer": unrolled.torch.CausalTransformer(64, 4, positions=None)}
+    for name, layer in layers.items():
+        with torch.no_grad():
+            _, state = layer(torch.randn(n, 1, 64))
+        if name == "Transformer":
+            cut = [part[:, :, -255:] for part in tree_leaves(state)]             # as on the page about the cache
+            assert script("choose", "carried", "window", n) == sum(4 * part.numel() for part in cut)
+        assert script("choose", "carried", name, n) == sum(part.nbytes for part in tree_leaves(state))

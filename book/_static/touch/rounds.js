@@ -50,17 +50,20 @@ Unrolled.figures.rounds = {
       const last = Math.max(...rounds), least = took(Infinity)[which];
       const many = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
       const others = names.flatMap((name, at) => (at === which ? [] : [`${name} ${took(processors)[at]}`]));
-      say(`${names[which][0].toUpperCase()}${names[which].slice(1)}, ${n} steps: ${many(operations.length, "operation")}, ` +
-        `and ${many(processors, "processor")} to do them in ${many(last, "round")}. ` +
+      const name = names[which][0].toUpperCase() + names[which].slice(1);
+      say(`${name}, ${n} steps: ${many(operations.length, "operation")}, and ${many(processors, "processor")} to do ` +
+        `them in ${many(last, "round")}. ` +
         `${last === least ? "More processors would not help" : `With enough processors it would be ${least}`}: ` +
         `${least === 1 ? "none waits for another" : `${least} wait for each other in a row`}. ` +
         `Rounds of the others: ${others.join(", ")}.`);
     };
     stage.append(
       element("svg", { viewBox: `0 0 ${W} ${H}`, "aria-hidden": "true" },
-        element("text", { x: W / 2, y: 22, "text-anchor": "middle" }, "each operation with its round, over the steps"), moving),
+        element("text", { x: W / 2, y: 22, "text-anchor": "middle" }, "each operation with its round, over the steps"),
+        moving),
       menu("construction", names, which, (at) => { which = at; draw(); }),
-      among({ label: "processors", list: this.PROCESSORS, value: processors }, (value) => { processors = value; draw(); }),
+      among({ label: "processors", list: this.PROCESSORS, value: processors },
+        (value) => { processors = value; draw(); }),
       slider({ label: "steps n", min: 2, max: 10, step: 1, value: n }, (value) => { n = value; draw(); }));
     draw();
   },

@@ -27,12 +27,14 @@ Unrolled.figures.shares = {
     const looks = [["cell", "forget", ""], ["state", "output", "9 5"], ["attention", "update", "2 4"]];
     const x = (t) => left + (W - left - right) * t / (steps - 1);
     const y = (share) => top + (H - top - bottom) * Math.log10(Math.max(share, floor)) / Math.log10(floor);
-    const text = (x, y, words, anchor = "start") => element("text", { x, y, "text-anchor": anchor }, words);
+    const text = (x, y, words, anchor = "start") =>
+      element("text", { x, y, "text-anchor": anchor }, words);
     const stroke = ([, colour, dashes]) =>
       `fill: none; stroke: var(--gate-${colour}); stroke-width: 3; stroke-dasharray: ${dashes || "none"}`;
     const frame = [
       ...[1, 0.1, 0.01, 0.001, floor].flatMap((share) => [
-        element("line", { x1: left, x2: W - right, y1: y(share), y2: y(share), class: share > floor ? "grid" : "axis" }),
+        element("line", { x1: left, x2: W - right, y1: y(share), y2: y(share),
+          class: share > floor ? "grid" : "axis" }),
         text(left - 8, y(share) + 7, share > floor ? String(share) : "less", "end")]),
       ...[1, 10, 20, steps].map((t) => text(x(t - 1), H - 12, String(t), "middle")),
       text(x(14), H - 12, "step t", "middle"),
@@ -44,20 +46,24 @@ Unrolled.figures.shares = {
     const draw = () => {
       const found = [...this.of(data, unit, s - 1), data.attention.slice(s - 1).map((row) => row[s - 1])];
       moving.replaceChildren(...found.flatMap((share, at) => [
-        element("path", { d: `M${share.map((value, k) => `${x(s - 1 + k)},${y(value)}`).join("L")}`, style: stroke(looks[at]) }),
+        element("path", { d: `M${share.map((value, k) => `${x(s - 1 + k)},${y(value)}`).join("L")}`,
+          style: stroke(looks[at]) }),
         element("circle", { cx: x(s - 1), cy: y(share[0]), r: 6, style: `fill: var(--gate-${looks[at][1]})` })]));
       const n = (value) => (value < floor ? "less than 0.0001" : value.toPrecision(2));
       const later = steps - s, [share, shown, weight] = found;
       const best = weight.indexOf(Math.max(...weight));
-      say(`Step ${s} has a share of ${n(share[0])} in the cell of unit ${unit + 1} when it is written, and ${n(share.at(-1))} ` +
-        `after step ${steps}. From step to step the share rises at ${this.rises(share)} of the ${later} later ones in the cell, ` +
-        `at ${this.rises(shown)} in the state and at ${this.rises(weight)} in attention, where the greatest, ` +
-        `${n(weight[best])}, comes ${best ? `${best} step${best > 1 ? "s" : ""} later` : "at once"}.`);
+      say(`Step ${s} has a share of ${n(share[0])} in the cell of unit ${unit + 1} when it is written, and ` +
+        `${n(share.at(-1))} after step ${steps}. From step to step the share rises at ${this.rises(share)} of the ` +
+        `${later} later ones in the cell, at ${this.rises(shown)} in the state and at ${this.rises(weight)} in ` +
+        `attention, where the greatest, ${n(weight[best])}, comes ` +
+        `${best ? `${best} step${best > 1 ? "s" : ""} later` : "at once"}.`);
     };
     stage.append(
       element("svg", { viewBox: `0 0 ${W} ${H}`, "aria-hidden": "true" }, ...frame, moving),
-      slider({ label: "a step s of the past", min: 1, max: steps - 1, step: 1, value: s }, (value) => { s = value; draw(); }),
-      slider({ label: "unit of the LSTM", min: 1, max: units, step: 1, value: 1 }, (value) => { unit = value - 1; draw(); }));
+      slider({ label: "a step s of the past", min: 1, max: steps - 1, step: 1, value: s },
+        (value) => { s = value; draw(); }),
+      slider({ label: "unit of the LSTM", min: 1, max: units, step: 1, value: 1 },
+        (value) => { unit = value - 1; draw(); }));
     draw();
   },
 };
