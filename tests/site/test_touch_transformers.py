@@ -73,7 +73,7 @@ def test_rounds_wait_for_what_is_needed_and_waste_no_processor(construction, pro
     assert max(map(rounds.count, rounds)) <= processors
 
 
-def test_shares_add_up_to_the_cell_and_the_state_of_an_lstm():
+def test_sums_add_up_to_the_cell_and_the_state_of_an_lstm():
     torch.manual_seed(0)
     lstm, x = unrolled.torch.LSTM(2, 3, dtype=torch.float64), torch.randn(6, 1, 2, dtype=torch.float64)
     output, (_, c_n) = lstm(x)
@@ -83,7 +83,7 @@ def test_shares_add_up_to_the_cell_and_the_state_of_an_lstm():
     gates = {"i": i.sigmoid(), "f": f.sigmoid(), "g": g.tanh(), "o": o.sigmoid()}
     given = {name: gate.tolist() for name, gate in gates.items()}
     for unit in range(3):
-        found = [script("shares", "of", given, unit, s) for s in range(6)]
+        found = [script("sums", "of", given, unit, s) for s in range(6)]
         assert [len(share) for share, _ in found] == [6, 5, 4, 3, 2, 1]
         kept, shown = (sum(shares[part][-1] * given["g"][s][unit] for s, shares in enumerate(found)) for part in (0, 1))
         assert kept == pytest.approx(c_n[0, 0, unit].item(), rel=1e-12)
@@ -92,8 +92,8 @@ def test_shares_add_up_to_the_cell_and_the_state_of_an_lstm():
         assert found[1][0][1:] == pytest.approx(first.tolist(), rel=1e-12)
 
 
-def test_shares_rise_where_they_are_greater_than_before():
-    assert script("shares", "rises", [0.5, 0.6, 0.6, 0.2, 0.3]) == 2
+def test_sums_rise_where_they_are_greater_than_before():
+    assert script("sums", "rises", [0.5, 0.6, 0.6, 0.2, 0.3]) == 2
 
 
 def test_ahead_tells_apart_what_the_pages_tell_apart():

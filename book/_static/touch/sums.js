@@ -1,6 +1,6 @@
 // What a step still counts at later ones: in an LSTM's cell, in its state, and in attention. The page hands over the
 // gates (T, H) of its layer and the weights (T, S) of its head.
-Unrolled.figures.shares = {
+Unrolled.figures.sums = {
   // The shares in the cell and in the state of a unit at each step t >= s, for s from 0
   of(gates, unit, s) {
     const { i, f, g, o } = gates, share = [], shown = [];
