@@ -1,6 +1,6 @@
 // Which of the chapter's numbers decide a case: what is kept is counted here, what was recorded the page hands over.
 Unrolled.figures.choose = {
-  READINGS: [60, 1000, 3600, 86400, 604800],
+  READINGS: [60, 1000, 3600, 86400, 259200, 604800],
   WIDTH: 64,
   WINDOW: 256,
 

@@ -21,7 +21,7 @@ Unrolled.figures.costs = {
   show(stage, say) {
     const { among, element } = Unrolled;
     const ink = "var(--pst-color-text-base)", layer = "var(--gate-forget)", cell = "var(--gate-output)";
-    const W = 640, H = 356, left = 74, right = 12, top = 40, bottom = 36;
+    const W = 640, H = 356, left = 80, right = 12, top = 40, bottom = 36;
     const percent = (share) => (share < 0.01 ? "under 1%" : `${(100 * share).toFixed(0)}%`);
     const names = [[1e12, " trillion"], [1e9, " billion"], [1e6, " million"]];
     const named = (number) => {
