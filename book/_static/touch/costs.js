@@ -19,9 +19,9 @@ Unrolled.figures.costs = {
   },
 
   show(stage, say) {
-    const { element, slider } = Unrolled;
+    const { among, element } = Unrolled;
     const ink = "var(--pst-color-text-base)", layer = "var(--gate-forget)", cell = "var(--gate-output)";
-    const W = 640, H = 356, left = 74, right = 12, top = 40, bottom = 36;
+    const W = 640, H = 356, left = 80, right = 12, top = 40, bottom = 36;
     const percent = (share) => (share < 0.01 ? "under 1%" : `${(100 * share).toFixed(0)}%`);
     const names = [[1e12, " trillion"], [1e9, " billion"], [1e6, " million"]];
     const named = (number) => {
@@ -82,19 +82,10 @@ Unrolled.figures.costs = {
         `from ${half} steps on. In all it takes ${times} times the ${named(lstms)} of an LSTM; an RNN takes ` +
         `${named(rnns)}. To go on, the layer keeps ${grouped(keeps)} numbers, the LSTM ${grouped(state)}.`);
     };
-    // A slider over a list, which tells its number and not its place
-    const steps = (label, list, start, changed) => {
-      const range = { min: 0, max: list.length - 1, step: 1, value: list.indexOf(start) };
-      const control = slider({ label, ...range, says: (at) => grouped(list[at]) },
-        (at) => { tell(list[at]); changed(list[at]); draw(); });
-      const tell = (number) => control.querySelector("input").setAttribute("aria-valuetext", grouped(number));
-      tell(start);
-      return control;
-    };
     stage.append(
       element("svg", { viewBox: `0 0 ${W} ${H}`, "aria-hidden": "true" }, ...axes, moving),
-      steps("steps n", this.LENGTHS, n, (value) => { n = value; }),
-      steps("width d", this.WIDTHS, d, (value) => { d = value; }));
+      among({ label: "steps n", list: this.LENGTHS, value: n, says: grouped }, (value) => { n = value; draw(); }),
+      among({ label: "width d", list: this.WIDTHS, value: d, says: grouped }, (value) => { d = value; draw(); }));
     draw();
   },
 };

@@ -33,6 +33,15 @@ Unrolled.menu = (label, names, at, changed) => {
   return element("label", { class: "slider" }, element("span", {}, label), select);
 };
 
+// A range over a list, which tells the entry and not its place; `changed` is called with the entry.
+Unrolled.among = ({ label, list, value, says = String, gate }, changed) => {
+  const range = { label, gate, min: 0, max: list.length - 1, step: 1, value: list.indexOf(value) };
+  const control = Unrolled.slider({ ...range, says: (at) => says(list[at]) }, (at) => { tell(list[at]); changed(list[at]); });
+  const tell = (entry) => control.querySelector("input").setAttribute("aria-valuetext", says(entry));
+  tell(value);
+  return control;
+};
+
 // Buttons that are on or off; `changed` is called with the list of what is on.
 Unrolled.switches = (legend, names, on, changed) => {
   const { element } = Unrolled, state = names.map((_, at) => on.includes(at));
