@@ -1,0 +1,36 @@
+"""The numbers of the chapter's figures to touch: what their scripts compute equals what the package computes."""
+
+import shutil
+
+import pytest
+import torch
+from tests.site.test_touch import script
+
+pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
+
+
+@pytest.mark.parametrize(("u", "inputs", "target"), [(0.5, [1, 0, 0], 1), (-1, [1, 0, 0], 1),
+                                                     (2, [0.3, -1, 0.5, 2], 0)])
+def test_worked_has_the_numbers_of_autograd(u, inputs, target):
+    weights = torch.full((len(inputs),), u, dtype=torch.float64, requires_grad=True)        # a copy for each use
+    a, h = [], [torch.zeros((), dtype=torch.float64)]
+    for x, weight in zip(inputs, weights):
+        a.append(x + weight * h[-1])
+        h.append(torch.tanh(a[-1]))
+        a[-1].retain_grad()
+        h[-1].retain_grad()
+    loss = (h[-1] - target) ** 2 / 2
+    loss.backward()
+    steps = range(1, len(inputs) + 1)
+    expected = {("loss", steps[-1]): loss.item(), ("sum", steps[-1]): weights.grad.sum().item()}
+    for t in steps:
+        expected |= {("carried", t): u * h[t - 1].item(), ("a", t): a[t - 1].item(), ("h", t): h[t].item(),
+                     ("g", t): h[t].grad.item(), ("slope", t): 1 - h[t].item() ** 2,
+                     ("delta", t): a[t - 1].grad.item(), ("share", t): weights.grad[t - 1].item()}
+    moments = script("worked", "moments", u, inputs, target)
+    found = {(moment["row"], moment["t"]): moment["value"] for moment in moments}
+    assert found == pytest.approx(expected, rel=1e-12, abs=1e-15)
+    # Nothing is used before it is computed, apart from the inputs and h_0
+    places = [(moment["row"], moment["t"]) for moment in moments]
+    for at, moment in enumerate(moments):
+        assert {tuple(used) for used in moment["from"]} <= {*places[:at], *(("x", t) for t in steps), ("h", 0)}
