@@ -1,10 +1,15 @@
 """The numbers of the chapter's figures to touch: what their scripts compute equals what the package computes."""
 
+import json
 import shutil
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from tests.site.test_touch import script
+
+CHAPTER = Path(__file__).parents[2] / "book/bptt"
 
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
 
@@ -34,3 +39,22 @@ def test_worked_has_the_numbers_of_autograd(u, inputs, target):
     places = [(moment["row"], moment["t"]) for moment in moments]
     for at, moment in enumerate(moments):
         assert {tuple(used) for used in moment["from"]} <= {*places[:at], *(("x", t) for t in steps), ("h", 0)}
+
+
+@pytest.fixture(scope="module")
+def cells():
+    """The code cells of a page of this chapter that have all of these words, as one text."""
+    def find(page, *words):
+        notebook = json.loads((CHAPTER / f"{page}.ipynb").read_text(encoding="utf-8"))
+        sources = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+        return "\n".join(source for source in sources if any(word in source for word in words))
+    return find
+
+
+def test_shares_count_as_the_cell_of_the_page(cells):
+    names = {"T": 6, "torch": torch, "split": torch.arange(1.0, 37).reshape(6, 6, 1, 1), "error": lambda *given: 0,
+             "display": SimpleNamespace(to_touch=lambda *given, **numbers: None), "shared_gradient": None}
+    exec(cells("the-gradient", "def with_uses(").replace("from unrolled.page import display", ""), names)
+    for uses in (1, 3, 6):
+        counted = names["split"][torch.tensor(script("shares", "counted", 6, uses))].sum()
+        assert counted.item() == names["with_uses"](uses).item()
