@@ -5,9 +5,12 @@ import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from tests.site.test_touch import script
+
+import unrolled.numpy
 
 CHAPTER = Path(__file__).parents[2] / "book/bptt"
 
@@ -58,3 +61,18 @@ def test_shares_count_as_the_cell_of_the_page(cells):
     for uses in (1, 3, 6):
         counted = names["split"][torch.tensor(script("shares", "counted", 6, uses))].sum()
         assert counted.item() == names["with_uses"](uses).item()
+
+
+@pytest.mark.parametrize(("rate", "frozen"), [(0.3, False), (0.3, True), (1.0, False)])
+def test_spelling_trains_as_the_page_does(cells, rate, frozen):
+    names = {"np": np, "unrolled": unrolled}
+    exec(cells("train-it", "WORD =", "def loss_and_gradients(", "def train("), names)
+    layer = unrolled.numpy.RNN(7, 8, dtype=np.float64, seed=0)
+    start = {**layer.state_dict(), "V": np.random.default_rng(0).uniform(-0.3, 0.3, (7, 8))}
+    word = names["x"][:, 0].argmax(1)
+    (layer, V, c), losses = names["train"](0, 40, rate, ("weight_hh_l0",) if frozen else ())
+    run = script("spelling", "train", {name: values.tolist() for name, values in start.items()}, word.tolist(),
+                 names["answers"].tolist(), 40, rate, frozen)
+    np.testing.assert_allclose(run["losses"][:-1], losses, rtol=1e-11)
+    y = torch.from_numpy(layer.forward(names["x"])[0][:, 0] @ V.T + c)
+    np.testing.assert_allclose(run["right"][-1], y.softmax(1)[range(8), names["answers"]], rtol=1e-11)

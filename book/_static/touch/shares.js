@@ -1,4 +1,4 @@
-// Which loss's gradient reaches which use of the weight: the page's table, and what is missing if losses count few uses.
+// Which loss's gradient reaches which use of the weight: the page's table, and what few uses miss.
 Unrolled.figures.shares = {
   // Row t, column s: whether that loss counts that use, if each loss counts so many uses, the latest first
   counted(T, uses) {
