@@ -11,6 +11,8 @@ import torch
 from tests.site.test_touch import script
 
 import unrolled.numpy
+import unrolled.torch
+from unrolled.instruments import gradients
 
 CHAPTER = Path(__file__).parents[2] / "book/bptt"
 
@@ -76,3 +78,24 @@ def test_spelling_trains_as_the_page_does(cells, rate, frozen):
     np.testing.assert_allclose(run["losses"][:-1], losses, rtol=1e-11)
     y = torch.from_numpy(layer.forward(names["x"])[0][:, 0] @ V.T + c)
     np.testing.assert_allclose(run["right"][-1], y.softmax(1)[range(8), names["answers"]], rtol=1e-11)
+
+
+@pytest.mark.parametrize(("w", "h"), [(0.9, 0), (2.0, 0.95), (1.1, 0.3), (2.5, 0.5)])
+def test_reach_is_the_jacobian_of_a_unit_that_an_input_holds(w, h):
+    cell = unrolled.torch.RNNCell(1, 1, bias=False, dtype=torch.float64)
+    with torch.no_grad():
+        cell.weight_ih.fill_(1)
+        cell.weight_hh.fill_(w)
+    state = torch.tensor([h], dtype=torch.float64)
+    inputs = torch.full((7, 1), script("reach", "drive", w, h), dtype=torch.float64)
+    torch.testing.assert_close(cell(inputs[0], state), state, rtol=1e-12, atol=1e-15)
+    step = gradients.temporal_jacobian(cell, state, inputs[:1]).item()
+    assert script("reach", "left", w, h, 1) == pytest.approx(step, rel=1e-12)
+    assert script("reach", "left", w, h, 7) == pytest.approx(step**7, rel=1e-12)
+
+
+@pytest.mark.parametrize(("w", "h"), [(0.9, 0), (2.0, 0.95), (1.0, 0), (1.5, 0.1)])
+def test_reach_ends_where_less_than_the_level_is_left(w, h):
+    left = (w * (1 - h**2)) ** np.arange(1000)
+    expected = int(np.argmax(left < 2**-24)) if left[-1] < 2**-24 else None
+    assert script("reach", "lag", w, h, 2**-24) == expected
