@@ -12,7 +12,9 @@ from tests.site.test_touch import script
 
 import unrolled.numpy
 import unrolled.torch
+from unrolled import studies
 from unrolled.instruments import gradients
+from unrolled.studies import late_clue
 
 CHAPTER = Path(__file__).parents[2] / "book/bptt"
 
@@ -99,3 +101,29 @@ def test_reach_ends_where_less_than_the_level_is_left(w, h):
     left = (w * (1 - h**2)) ** np.arange(1000)
     expected = int(np.argmax(left < 2**-24)) if left[-1] < 2**-24 else None
     assert script("reach", "lag", w, h, 2**-24) == expected
+
+
+def test_crossing_tells_the_fates_that_the_page_counts(cells):
+    names, handed = {"np": np, "studies": studies, "late_clue": late_clue}, {}
+    names["display"] = SimpleNamespace(to_touch=lambda key, **numbers: handed.update(numbers))
+    exec(cells("remembering", 'clues = studies.rows("late-clue")', "display.to_touch(")
+         .replace("from unrolled.page import display", ""), names)
+    times = ([None if update is None else int(update) for update in handed[name]] for name in ("crossed", "found"))
+    fates = script("crossing", "fates", *times, [row.tolist() for row in handed["accuracy"]])
+    assert [fate == "kept" for fate in fates] == [late_clue.solved(row) for row in names["clues"]]
+    assert sum(fate in ("kept", "lost") for fate in fates) == len(names["waits"])
+    assert sum(fate != "below" for fate in fates) == sum(update is not None for update in names["crossed"])
+
+
+@pytest.mark.parametrize(("chunk", "lag"), [(4, 2), (8, 8), (9, 8), (5, 1), (12, 3)])
+def test_chunks_credit_what_truncated_backpropagation_reaches(chunk, lag):
+    steps, layer = 12, unrolled.torch.RNN(1, 3, dtype=torch.float64)
+    reached = np.zeros((steps, steps), bool)                                    # of the loss t, the input s
+    for t in range(steps):
+        x, counted = torch.ones(steps, 1, 1, dtype=torch.float64, requires_grad=True), torch.zeros(steps, 1, 1)
+        counted[t] = 1
+        gradients.truncated_bptt(layer, lambda output, counted: (output * counted).sum(), x, counted, chunk)
+        reached[t] = x.grad[:, 0, 0] != 0
+    credited = [t >= lag and bool(reached[t, t - lag]) for t in range(steps)]
+    assert script("chunks", "credited", steps, chunk, lag) == credited
+    assert script("chunks", "terms", steps, chunk) == {"all": steps * (steps + 1) // 2, "kept": reached.sum()}
