@@ -14,6 +14,7 @@ import unrolled.numpy
 import unrolled.torch
 from unrolled import studies
 from unrolled.instruments import gradients
+from unrolled.instruments.memory import checkpointed_bptt
 from unrolled.studies import late_clue
 
 CHAPTER = Path(__file__).parents[2] / "book/bptt"
@@ -127,3 +128,28 @@ def test_chunks_credit_what_truncated_backpropagation_reaches(chunk, lag):
     credited = [t >= lag and bool(reached[t, t - lag]) for t in range(steps)]
     assert script("chunks", "credited", steps, chunk, lag) == credited
     assert script("chunks", "terms", steps, chunk) == {"all": steps * (steps + 1) // 2, "kept": reached.sum()}
+
+
+def test_segments_need_as_many_states_as_the_page_prints(cells, capsys):
+    exec(cells("checkpointing", "for segment in (2, 5"), {})
+    printed = [(int(line.split(":")[0].split()[-1]), int(line.split()[-2]))
+               for line in capsys.readouterr().out.splitlines()]
+    assert printed == [(segment, script("segments", "states", 100, segment)) for segment, _ in printed]
+
+
+@pytest.mark.parametrize(("steps", "segment"), [(9, 3), (10, 4), (5, 1)])
+def test_segments_are_run_again_as_checkpoints_are(steps, segment):
+    class Noted(unrolled.torch.RNN):
+        def forward(self, x, state=None):
+            runs.append(x[:, 0, 0].int().tolist())                              # each input is its step
+            return super().forward(x, state)
+
+    x, runs = torch.arange(1.0, steps + 1)[:, None, None], []
+    checkpointed_bptt(Noted(1, 2), lambda output, target: (output - target).square().sum(), x, 0 * x, segment)
+    again = runs[len(runs) // 2:]
+    for at, run in enumerate(again):
+        held = script("segments", "held", steps, segment, run[-1])
+        assert held == script("segments", "held", steps, segment, run[0])
+        assert held["again"] == run
+        assert held["checkpoints"] == [other[-1] for other in runs[:len(again) - at]]
+        assert sum(map(len, held.values())) <= script("segments", "states", steps, segment)
