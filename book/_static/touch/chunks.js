@@ -1,4 +1,4 @@
-// The 32 steps of an update, cut into chunks: which answers share a chunk with what they depend on, and which terms stay.
+// The 32 steps of an update, cut into chunks: which answers share a chunk with their bit, and which terms stay.
 Unrolled.figures.chunks = {
   STEPS: 32,
 
@@ -41,15 +41,18 @@ Unrolled.figures.chunks = {
         ...credit.map((inside, at) => element("circle", { cx: x(at + 1), cy: line + 6, r: inside ? 7 : 4,
           class: inside ? "solid" : "dashed dot" })));
       const { all, kept } = this.terms(steps, chunk), end = steps % chunk;
+      const many = `${reached || "no"} answer${reached === 1 ? "" : "s"}`;
       say(`Chunks of ${chunk}: ${number} of them${end && number > 1 ? `, the last of ${end}` : ""}. Lag ${lag}: ` +
-        `${reached ? reached : "no"} answer${reached === 1 ? "" : "s"} in ${steps} ha${reached > 1 ? "ve" : "s"} the bit ` +
-        `of ${lag} step${lag > 1 ? "s" : ""} ago in the same chunk${reached ? "" : ", so no credit reaches any bit"}. ` +
+        `${many} in ${steps} ha${reached === 1 ? "s" : "ve"} the bit of ${lag} step${lag > 1 ? "s" : ""} ago in the ` +
+        `same chunk${reached ? "" : ", so no credit reaches any bit"}. ` +
         `Of all ${all} terms of the gradient, ${kept} are kept and ${all - kept} dropped.`);
     };
     stage.append(
       element("svg", { viewBox: `0 0 ${W} ${H}`, "aria-hidden": "true" }, ...frame, marks),
-      slider({ label: "chunk length", min: 2, max: steps, step: 1, value: chunk }, (value) => { chunk = value; draw(); }),
-      slider({ label: "lag of the answer", min: 1, max: 16, step: 1, value: lag }, (value) => { lag = value; draw(); }));
+      slider({ label: "chunk length", min: 2, max: steps, step: 1, value: chunk },
+        (value) => { chunk = value; draw(); }),
+      slider({ label: "lag of the answer", min: 1, max: 16, step: 1, value: lag },
+        (value) => { lag = value; draw(); }));
     draw();
   },
 };

@@ -26,7 +26,8 @@ Unrolled.figures.crossing = {
       text(left, panel.bottom - tall - 14, panel.name),
       ...panel.ticks.flatMap((tick) => [text(left - 8, panel.y(tick) + 6, signed(tick), "end"),
         element("line", { x1: left, x2: right, y1: panel.y(tick), y2: panel.y(tick), class: "grid" })]),
-      ...panel.rows.map((row) => element("path", { d: path(panel, row), class: "axis", opacity: 0.25, fill: "none" }))]);
+      ...panel.rows.map((row) =>
+        element("path", { d: path(panel, row), class: "axis", opacity: 0.25, fill: "none" }))]);
     frame.push(text(left, H - 8, "0 updates"), text(x(400), H - 8, "400", "middle"), text(right, H - 8, "800", "end"));
     const raised = (n) => [...String(n)].map((sign) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[sign] ?? "⁻").join("");
     let network = 18, update = 400;

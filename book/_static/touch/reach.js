@@ -37,7 +37,8 @@ Unrolled.figures.reach = {
         element("line", { x1: left, x2: right, y1: y(n), y2: y(n), class: n ? "grid" : "axis" }),
         text(left - 8, y(n) + 6, n ? power(n) : "1", "end")]),
       ...[["dashed", "weight alone", left], ["solid", "weight × slope", 330]].flatMap(([look, words, from]) => [
-        element("line", { x1: from, x2: from + 40, y1: 16, y2: 16, class: look }), text(from + 48, 22, words, "start")]),
+        element("line", { x1: from, x2: from + 40, y1: 16, y2: 16, class: look }),
+        text(from + 48, 22, words, "start")]),
       element("line", { x1: left, x2: right, y1: floor, y2: floor, class: "dotted" }),
       text(left + 6, floor + 26, "float32 rounding", "start"),
       text(left, 324, "0", "middle"), text(x(50), 324, "50"), text(right, 324, "k = 100", "end")];
@@ -56,8 +57,8 @@ Unrolled.figures.reach = {
         ...(shown <= highest && shown >= lowest
           ? [element("circle", { cx: x(k), cy: y(shown), r: 7, class: "solid" })] : []));
       const lost = this.lag(w, h, rounding), near = Math.abs(factor - 1) < 1e-9;
-      say(`Weight ${w.toFixed(1)}, state held at ${h.toFixed(2)} by an input of ${signed(this.drive(w, h), 2)}: the slope ` +
-        `is ${slope.toFixed(3)}, and each step back multiplies the gradient by ${factor.toFixed(3)}. After ${k} ` +
+      say(`Weight ${w.toFixed(1)}, state held at ${h.toFixed(2)} by an input of ${signed(this.drive(w, h), 2)}: the ` +
+        `slope is ${slope.toFixed(3)}, and each step back multiplies the gradient by ${factor.toFixed(3)}. After ${k} ` +
         `step${k > 1 ? "s" : ""} it is ${amount(now)} times what it was. ` +
         (near ? "It neither vanishes nor explodes." : factor > 1 ? "It explodes."
           : `It vanishes: below the rounding of float32 after ${lost} steps.`));
