@@ -153,3 +153,22 @@ def test_segments_are_run_again_as_checkpoints_are(steps, segment):
         assert held["again"] == run
         assert held["checkpoints"] == [other[-1] for other in runs[:len(again) - at]]
         assert sum(map(len, held.values())) <= script("segments", "states", steps, segment)
+
+
+@pytest.mark.parametrize("U", [[[0.5, 2], [0, 0.5]], [[0.5, -1], [3, 0.5]]])
+def test_transpose_has_the_numbers_of_autograd(U):
+    old, weights = torch.tensor([0.5, -0.8], dtype=torch.float64, requires_grad=True), torch.tensor(U).double()
+    a = weights @ old
+    h = torch.tanh(a)
+    a.retain_grad()
+    h.retain_grad()
+    h.square().sum().backward()
+    expected = {"a": a, "h": h, "g": h.grad, "delta": a.grad, "back": old.grad}
+    moments = script("transpose", "moments", U, old.tolist())
+    found = {(moment["node"], moment["unit"]): moment["value"] for moment in moments}
+    assert found == pytest.approx({(node, unit): values[unit].item() for node, values in expected.items()
+                                   for unit in range(2)}, rel=1e-12)
+    used = {(moment["node"], moment["unit"]): moment["entries"] for moment in moments if moment["entries"]}
+    rows, columns = ({(node, unit): [[unit, 0], [unit, 1]] if node == "a" else [[0, unit], [1, unit]]
+                      for unit in range(2)} for node in ("a", "back"))
+    assert used == rows | columns

@@ -58,8 +58,8 @@ Unrolled.figures.reach = {
           ? [element("circle", { cx: x(k), cy: y(shown), r: 7, class: "solid" })] : []));
       const lost = this.lag(w, h, rounding), near = Math.abs(factor - 1) < 1e-9;
       say(`Weight ${w.toFixed(1)}, state held at ${h.toFixed(2)} by an input of ${signed(this.drive(w, h), 2)}: the ` +
-        `slope is ${slope.toFixed(3)}, and each step back multiplies the gradient by ${factor.toFixed(3)}. After ${k} ` +
-        `step${k > 1 ? "s" : ""} it is ${amount(now)} times what it was. ` +
+        `slope is ${slope.toFixed(3)}, and each step back multiplies the gradient by ${factor.toFixed(3)}. ` +
+        `After ${k} step${k > 1 ? "s" : ""} it is ${amount(now)} times what it was. ` +
         (near ? "It neither vanishes nor explodes." : factor > 1 ? "It explodes."
           : `It vanishes: below the rounding of float32 after ${lost} steps.`));
     };

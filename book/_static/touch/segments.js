@@ -50,8 +50,8 @@ Unrolled.figures.segments = {
       say(`Segments of ${segment}. When the backward pass arrives at step ${at}, ${checkpoints.length} ` +
         `checkpoint${checkpoints.length > 1 ? "s are" : " is"} left and ${again.length} ` +
         `state${again.length > 1 ? "s have" : " has"} been computed again: ${checkpoints.length + again.length} in ` +
-        `memory, at most ${most(segment)} on the way${least}. So far ${steps - again[0] + 1} of the ${steps} steps have ` +
-        "been run a second time; in the end all have.");
+        `memory, at most ${most(segment)} on the way${least}. So far ${steps - again[0] + 1} of the ${steps} steps ` +
+        "have been run a second time; in the end all have.");
     };
     stage.append(
       element("svg", { viewBox: `0 0 ${W} ${H}`, "aria-hidden": "true" }, ...frame, marks),
