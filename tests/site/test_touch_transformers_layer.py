@@ -21,3 +21,14 @@ def test_lookup_attends_as_the_package_does(factor, is_causal):
         found = script("lookup", "scaled_dot_product", t, factor, is_causal)
         np.testing.assert_allclose(found["weights"], weights[t], rtol=1e-12)
         np.testing.assert_allclose(found["output"], outputs[t], rtol=1e-12)
+
+
+@pytest.mark.parametrize("query", [[2, 0, 0, 2], [0, 0, 0, 6], [1.5, -1, 0.5, 3]])
+@pytest.mark.parametrize("num_heads", [1, 2, 4])
+def test_heads_attend_side_by_side(query, num_heads):
+    keys, values = [[2, 0, 0, 0], [0, 1, -1, 2]], [[8, 8, 7, 8], [2, 3, 2, 2]]
+    cut = zip(*(np.split(np.array(rows, float), num_heads, -1) for rows in ([query], keys, values)))
+    outputs, weights = zip(*(unrolled.numpy.attention.scaled_dot_product(*parts) for parts in cut))
+    found = script("heads", "attend", query, keys, values, num_heads)
+    np.testing.assert_allclose(found["weights"], np.concatenate(weights), rtol=1e-12)
+    np.testing.assert_allclose(found["output"], np.concatenate(outputs, -1)[0], rtol=1e-12)
