@@ -4,9 +4,13 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 from tests.site.test_touch import script
+from torch import nn
+from torch.nn import functional as F
 
 import unrolled.numpy
+import unrolled.torch
 
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
 
@@ -32,3 +36,21 @@ def test_heads_attend_side_by_side(query, num_heads):
     found = script("heads", "attend", query, keys, values, num_heads)
     np.testing.assert_allclose(found["weights"], np.concatenate(weights), rtol=1e-12)
     np.testing.assert_allclose(found["output"], np.concatenate(outputs, -1)[0], rtol=1e-12)
+
+
+@pytest.mark.parametrize("n", [2, 4, 7])
+@pytest.mark.parametrize("left_out", [False, True])
+@pytest.mark.parametrize("name", ["True on and below the diagonal", "True above the diagonal", "no mask"])
+def test_masks_are_read_as_the_library_reads_them(name, left_out, n):
+    square = torch.ones(n, n, dtype=torch.bool)
+    mask = {"True on and below the diagonal": square.tril(), "True above the diagonal": square.triu(1)}.get(name)
+    x = torch.randn(n, 4)
+    if left_out:
+        weights = unrolled.torch.MultiheadAttention(4, 1)(x, x, x, attn_mask=mask)[1]
+        library = nn.MultiheadAttention(4, 1)(x, x, x, attn_mask=mask)[1]
+    else:
+        weights = unrolled.torch.attention.attention_weights(x, x, attn_mask=mask)
+        library = F.scaled_dot_product_attention(x, x, torch.eye(n), attn_mask=mask)
+    seen = [row.nonzero()[:, 0].tolist() for row in weights]
+    assert script("masks", "sees", name, n, left_out) == seen
+    assert [row.nonzero()[:, 0].tolist() for row in library.nan_to_num(0)] == seen
