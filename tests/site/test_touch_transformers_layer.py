@@ -54,3 +54,16 @@ def test_masks_are_read_as_the_library_reads_them(name, left_out, n):
     seen = [row.nonzero()[:, 0].tolist() for row in weights]
     assert script("masks", "sees", name, n, left_out) == seen
     assert [row.nonzero()[:, 0].tolist() for row in library.nan_to_num(0)] == seen
+
+
+@pytest.mark.parametrize("t", [0, 3, 105])
+@pytest.mark.parametrize("d", [2, 16])
+def test_hands_turn_as_the_package_turns_them(t, d):
+    p = unrolled.torch.sinusoidal(106, d, dtype=torch.float64)
+    np.testing.assert_allclose(script("hands", "sinusoidal", t, d), p[t], rtol=1e-12, atol=1e-14)
+    for s in (0, 4, 103):
+        found = script("hands", "products", t, s, d)
+        hands = torch.tensor([[1.0, 0] * (d // 2)] * 2, dtype=torch.float64)
+        turned = unrolled.torch.rotary(hands, torch.tensor([t, s]))
+        for one, other in (p[t], p[s]), turned:
+            np.testing.assert_allclose(found, (one * other).view(-1, 2).sum(1), rtol=1e-12, atol=1e-13)
