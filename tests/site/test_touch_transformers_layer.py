@@ -67,3 +67,12 @@ def test_hands_turn_as_the_package_turns_them(t, d):
         turned = unrolled.torch.rotary(hands, torch.tensor([t, s]))
         for one, other in (p[t], p[s]), turned:
             np.testing.assert_allclose(found, (one * other).view(-1, 2).sum(1), rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("x", [[1, 3, 5, 7], [-2.5, 0, 0, 40], [4, 4, 4, 4], [1, -1]])
+def test_norm_is_the_layer_normalisation_of_the_library(x):
+    found = script("norm", "standardised", x)
+    np.testing.assert_allclose([found["mean"], found["deviation"]], [np.mean(x), np.std(x)], rtol=1e-12)
+    step = torch.tensor(x, dtype=torch.float64)
+    for expected in unrolled.torch.norm.standardised(step, -1), F.layer_norm(step, step.shape):
+        np.testing.assert_allclose(found["output"], expected, rtol=1e-12, atol=1e-15)
