@@ -1,5 +1,5 @@
 // One mask of booleans, read by either convention: what each step sees, and which later letters leak into its guess.
-Unrolled.figures.masks = {
+Unrolled.figures["causal-masks"] = {
   READS: ["m", "a", "s", "k"],
   GUESSES: ["a", "s", "k", "s"],
   MASKS: ["True on and below the diagonal", "True above the diagonal", "no mask"],
