@@ -8,6 +8,7 @@ import torch
 from tests.site.test_touch import script
 from torch import nn
 from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
 
 import unrolled.numpy
 import unrolled.torch
@@ -84,7 +85,7 @@ def test_blame_is_the_gradient_of_the_package(scores, values):
     attention = unrolled.numpy.attention
     q, k, v = np.ones((1, 1)), np.array(scores, float)[:, None], np.array(values, float)[:, None]
     output, weights = attention.scaled_dot_product(q, k, v)
-    _, d_k, _ = attention.scaled_dot_product_backward(np.ones((1, 1)), q, k, v, weights)    # a key of q = 1 is its score
+    _, d_k, _ = attention.scaled_dot_product_backward(np.ones((1, 1)), q, k, v, weights)    # with q = 1, k is the score
     found = script("blame", "attend", scores, values)
     np.testing.assert_allclose(found["output"], output[0, 0], rtol=1e-12)
     np.testing.assert_allclose(found["weights"], weights[0], rtol=1e-12)
@@ -93,3 +94,28 @@ def test_blame_is_the_gradient_of_the_package(scores, values):
     expected = attention.softmax_backward(slopes.copy(), weights[0])
     np.testing.assert_allclose(script("blame", "softmax_backward", slopes.tolist(), weights[0].tolist()), expected,
                                rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("window", [2, 5, 12])
+@pytest.mark.parametrize("n", [1, 4, 12])
+def test_kv_cache_counts_what_the_layer_does(n, window):
+    d, places = 8, torch.arange(n)
+    seen = (places <= places[:, None]) & (places > places[:, None] - window)
+    pairs = unrolled.torch.attention.attention_weights(*torch.randn(2, n, d), attn_mask=seen).count_nonzero(-1)
+    again = script("kv-cache", "step", n, window, False)
+    assert again == {"read": n, "pairs": pairs.sum().item(), "kept": 0}
+
+    layer, cache = unrolled.torch.CausalTransformer(d, 2, positions="alibi", fused=False), None
+    for x in torch.randn(n, 1, 1, d):
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            _, cache = layer(x, cache)
+        cache = [tuple(part[:, :, -(window - 1):] for part in pair) for pair in cache]          # as the page cuts it
+    cached = script("kv-cache", "step", n, window, True)
+    assert cached["read"] == 1
+    assert cached["pairs"] == pairs[-1]
+    assert 24 * d**2 * cached["read"] + 4 * d * cached["pairs"] == counter.get_total_flops()
+    assert cached["kept"] == cache[0][0].shape[2]
+    for keeps in (False, True):
+        steps = [script("kv-cache", "step", t, window, keeps) for t in range(1, n + 1)]
+        assert script("kv-cache", "total", n, window, keeps) == {
+            "read": sum(step["read"] for step in steps), "pairs": sum(step["pairs"] for step in steps)}

@@ -47,19 +47,19 @@ Unrolled.figures.blame = {
             text(columns[2], row(s), signed(values[s] - output, 2), "end"),
             text(columns[3], row(s), signed(slope, 3), "end", "ink")];
         }));
-      const each = weights.map((weight, s) => `key ${s + 1}: weight ${weight.toFixed(3)}, value ${signed(values[s])}, ` +
+      const each = weights.map((weight, s) =>
+        `key ${s + 1}: weight ${weight.toFixed(3)}, value ${signed(values[s])}, ` +
         `${Math.abs(values[s] - output).toFixed(2)} ${values[s] < output ? "below" : "above"} the mean, gradient of ` +
         `its score ${signed(d_scores[s], 3)}`);
       say(`Mean ${signed(output, 2)}${added ? `, with ${added} added to every score, which changes nothing` : ""}. ` +
-        `For ${each.join("; ")}. The gradients add up to ${signed(d_scores.reduce((sum, slope) => sum + slope, 0), 3)}.`);
+        `For ${each.join("; ")}. They add up to ${signed(d_scores.reduce((sum, slope) => sum + slope, 0), 3)}.`);
     };
-    const value = (s, label) => slider({ label, min: -2, max: 8, step: 0.5, value: values[s], says: (now) => signed(now),
-      gate: ["output", "forget", "input"][s] }, (now) => { values[s] = now; draw(); });
     stage.append(
       element("svg", { viewBox: `0 0 ${W} ${H}`, "aria-hidden": "true" }, ...frame, moving),
-      slider({ label: "weight, key 1 : key 2", min: 1, max: 40, step: 1, value: ratio, says: (now) => `${now} : 1` },
-        (now) => { ratio = now; draw(); }),
-      value(1, "value of key 2"),
+      slider({ label: "weight, key 1 : key 2", min: 1, max: 40, step: 1, value: ratio,
+        says: (now) => `${now} : 1` }, (now) => { ratio = now; draw(); }),
+      slider({ label: "value of key 2", gate: "forget", min: -2, max: 8, step: 0.5, value: values[1],
+        says: (now) => signed(now) }, (now) => { values[1] = now; draw(); }),
       slider({ label: "added to all scores", min: 0, max: 100, step: 10, value: 0 },
         (now) => { added = now; draw(); }),
       switches("a third key", ["of value 2"], [], ([on]) => { third = on; draw(); }));
