@@ -119,3 +119,13 @@ def test_kv_cache_counts_what_the_layer_does(n, window):
         steps = [script("kv-cache", "step", t, window, keeps) for t in range(1, n + 1)]
         assert script("kv-cache", "total", n, window, keeps) == {
             "read": sum(step["read"] for step in steps), "pairs": sum(step["pairs"] for step in steps)}
+
+
+@pytest.mark.parametrize("n", [1, 2, 18])
+def test_head_maps_tell_where_a_query_looks(n):
+    weights = np.random.default_rng(n).dirichlet(np.ones(n))
+    found = script("head-maps", "looks", weights.tolist())
+    places, shares = zip(*found["order"])
+    np.testing.assert_array_equal(places, np.argsort(-weights))
+    np.testing.assert_allclose(shares, np.sort(weights)[::-1], rtol=1e-12)
+    np.testing.assert_allclose(found["back"], (n - 1) - weights @ np.arange(n), rtol=1e-12, atol=1e-14)
