@@ -52,7 +52,8 @@ Unrolled.figures.blame = {
         `${Math.abs(values[s] - output).toFixed(2)} ${values[s] < output ? "below" : "above"} the mean, gradient of ` +
         `its score ${signed(d_scores[s], 3)}`);
       say(`Mean ${signed(output, 2)}${added ? `, with ${added} added to every score, which changes nothing` : ""}. ` +
-        `For ${each.join("; ")}. They add up to ${signed(d_scores.reduce((sum, slope) => sum + slope, 0), 3)}.`);
+        `For ${each.join("; ")}. The gradients add up to ` +
+        `${signed(d_scores.reduce((sum, slope) => sum + slope, 0), 3)}.`);
     };
     stage.append(
       element("svg", { viewBox: `0 0 ${W} ${H}`, "aria-hidden": "true" }, ...frame, moving),

@@ -42,9 +42,9 @@ Unrolled.figures["kv-cache"] = {
       const [cached, again] = now, counted = (count, name) => `${count} ${name}${count === 1 ? "" : "s"}`;
       say(`Step ${n}${window > most ? "" : `, and each step sees the last ${window}`}. With a cache one step goes ` +
         `through the matrices, for ${counted(cached.pairs, "pair")}; keys and values of ` +
-        `${counted(cached.kept, "step")} stay for the next. Without it ${counted(again.read, "step")} must go through ` +
-        `them, for ${counted(again.pairs, "pair")}. Over all steps so far: ${all[0].read} and ${all[0].pairs} with a ` +
-        `cache, ${all[1].read} and ${all[1].pairs} without.`);
+        `${counted(cached.kept, "step")} stay for the next. Without it ${counted(again.read, "step")} must go ` +
+        `through them, for ${counted(again.pairs, "pair")}. Over all steps so far: ${all[0].read} and ` +
+        `${all[0].pairs} with a cache, ${all[1].read} and ${all[1].pairs} without.`);
     };
     stage.append(
       element("svg", { viewBox: `0 0 ${W} ${H}`, "aria-hidden": "true" }, ...frame, moving),

@@ -58,7 +58,8 @@ Unrolled.figures.lookup = {
         level ? `All scores are equal, so this is the plain mean of the values that it sees.` :
         most > 0.999 ? `This is a look-up: almost the value of “${best}” alone.` :
         `It is a mean of the values, with most of the weight on “${best}”.`;
-      say(`“${words[t]}” asks with ${factor} times its query${causal ? ", under the causal mask" : ""}. ` +
+      const asks = `asks with ${factor === 1 ? "" : `${factor} times `}its query`;
+      say(`“${words[t]}” ${asks}${causal ? ", under the causal mask" : ""}. ` +
         `Weights: ${each.join(", ")}. Output (${output.map((number) => signed(number, 2)).join(", ")}). ${where}`);
     };
     stage.append(
