@@ -81,19 +81,19 @@ def test_norm_is_the_layer_normalisation_of_the_library(x):
 
 @pytest.mark.parametrize(("scores", "values"), [
     ([np.log(3), 0], [4, 0]), ([3.5, 0, 0], [4, 6.5, 2]), ([100, 100.5, 99], [-2, 8, 2])])
-def test_blame_is_the_gradient_of_the_package(scores, values):
+def test_score_slopes_are_the_gradient_of_the_package(scores, values):
     attention = unrolled.numpy.attention
     q, k, v = np.ones((1, 1)), np.array(scores, float)[:, None], np.array(values, float)[:, None]
     output, weights = attention.scaled_dot_product(q, k, v)
     _, d_k, _ = attention.scaled_dot_product_backward(np.ones((1, 1)), q, k, v, weights)    # with q = 1, k is the score
-    found = script("blame", "attend", scores, values)
+    found = script("score-slopes", "attend", scores, values)
     np.testing.assert_allclose(found["output"], output[0, 0], rtol=1e-12)
     np.testing.assert_allclose(found["weights"], weights[0], rtol=1e-12)
     np.testing.assert_allclose(found["d_scores"], d_k[:, 0], rtol=1e-11, atol=1e-14)
     slopes = np.linspace(-1, 2, len(scores))
     expected = attention.softmax_backward(slopes.copy(), weights[0])
-    np.testing.assert_allclose(script("blame", "softmax_backward", slopes.tolist(), weights[0].tolist()), expected,
-                               rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(script("score-slopes", "softmax_backward", slopes.tolist(), weights[0].tolist()),
+                               expected, rtol=1e-12, atol=1e-15)
 
 
 @pytest.mark.parametrize("window", [2, 5, 12])

@@ -1,5 +1,5 @@
 // The gradient of the scores of one query: each weight times what its value is better than the mean.
-Unrolled.figures.blame = {
+Unrolled.figures["score-slopes"] = {
   softmax_backward(d_weights, weights) {
     const mean = d_weights.reduce((sum, slope, s) => sum + slope * weights[s], 0);
     return d_weights.map((slope, s) => weights[s] * (slope - mean));
