@@ -81,10 +81,14 @@
     const answer = make("div", { className: "told", tabIndex: -1 });
     answer.append(...copy(now.section.querySelector("details.answer > div")).childNodes);
     const follow = [...now.section.querySelectorAll("details:not(.answer)")].map(copy);
-    const verdict = (words) => button(words, () => { marks[now.key] = words.toLowerCase(); keep(); draw.focus(); ask_again(words); });
     const said = make("span");
     said.setAttribute("role", "status");
-    const ask_again = (words) => { said.textContent = ` Marked "${words.toLowerCase()}".`; };
+    const verdict = (words) => button(words, () => {
+      marks[now.key] = words.toLowerCase();
+      keep();
+      said.textContent = ` Marked "${words.toLowerCase()}".`;
+      draw.focus();
+    });
     const link = make("a", { href: `#${now.key}`, textContent: "Its place on this page" });
     pressed.remove();
     shown.append(answer, ...follow, make("p", {}, verdict("Knew it"), " ", verdict("Not yet"), " ", link, said));
