@@ -99,7 +99,7 @@ class Questions(Claims):
         if "chapter" in entry:
             link = nodes.paragraph("", "", *self.inline("From "), self.reference("std", "ref", f"question-{key}",
                                                                               "the chapter's questions"))
-            link += self.inline(", where a folded cell checks what can be checked.")
+            link += self.inline(".")
             answer = [borrowed(page=f"book/{entry['chapter']}/questions", key=key), link]
         else:
             answer = self.markdown(entry["answer"])
@@ -150,9 +150,10 @@ class Practice(Record):
 def visit_folded(self, node):
     self.body.append(self.starttag(node, "details") + "<summary>")
     node.children[0].walkabout(self)
-    self.body.append("</summary>\n")
-    node.children[1].walkabout(self)
-    self.body.append("</details>\n")
+    self.body.append("</summary>\n<div>\n")
+    for child in node.children[1].children:
+        child.walkabout(self)
+    self.body.append("</div>\n</details>\n")
     raise nodes.SkipNode
 
 
@@ -160,7 +161,7 @@ def visit_practice(self, node):
     self.body.append('<div id="practice"></div>\n')
     if self.builder.name == "html":                             # no other build has a deck
         deck = f"{'../' * self.builder.current_docname.count('/')}{DECK}"
-        self.body.append(f'<p><a class="deck" href="{deck}" download>All questions as a deck for Anki</a> '
+        self.body.append(f'<p class="deck"><a href="{deck}" download>All questions as a deck for Anki</a> '
                          "(question and answer on a card, tagged by topic, level and round).</p>\n")
     raise nodes.SkipNode
 

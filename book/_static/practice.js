@@ -90,7 +90,7 @@
       draw.focus();
     });
     const link = make("a", { href: `#${now.key}`, textContent: "Its place on this page" });
-    pressed.remove();
+    pressed.parentElement.remove();                     // the clock goes with its buttons
     shown.append(answer, ...follow, make("p", {}, verdict("Knew it"), " ", verdict("Not yet"), " ", link, said));
     answer.focus();
   }
