@@ -97,10 +97,9 @@ class Questions(Claims):
             facts += [nodes.Text(" · " * bool(facts.children)), nodes.inline("", text, classes=[kind])]
         section += facts
         if "chapter" in entry:
-            link = nodes.paragraph("", "", *self.inline("From "), self.reference("std", "ref", f"question-{key}",
-                                                                              "the chapter's questions"))
-            link += self.inline(".")
-            answer = [borrowed(page=f"book/{entry['chapter']}/questions", key=key), link]
+            link = self.reference("std", "ref", f"question-{key}", "its chapter's questions")
+            origin = nodes.paragraph("", "", nodes.Text("From "), link, nodes.Text(", which hold the cells it names."))
+            answer = [borrowed(page=f"book/{entry['chapter']}/questions", key=key), origin]
         else:
             answer = self.markdown(entry["answer"])
         section += self.fold("Answer", answer, "answer")
@@ -114,7 +113,8 @@ class Questions(Claims):
         items = nodes.bullet_list()
         for key in proof.get("claims", ()):
             verdict = self.reference("std", "ref", f"claim-{key}", self.env.temp_data["verdicts"][key]["verdict"])
-            items += nodes.list_item("", nodes.paragraph("", "", *self.inline(claims[key]["claim"] + " "), verdict))
+            items += nodes.list_item("", nodes.paragraph("", "", *self.inline(claims[key]["claim"] + " "),
+                                                              nodes.strong("", "", verdict)))
         links = [self.reference("std", "doc", f"/book/{page}") for page in proof.get("pages", ())]
         links += [self.reference("std", "numref", label, "Fig. {number}") for label in proof.get("figures", ())]
         if links:

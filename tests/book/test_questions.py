@@ -116,7 +116,7 @@ extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx_design", "sphinx_external
               "unrolled_execution", "unrolled_questions"]
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 exclude_patterns = ["_build"]
-html_baseurl = "https://example.org/unrolled"
+html_baseurl = "https://example.org/course"
 nb_execution_mode = "off"
 numfig = True
 suppress_warnings = ["mystnb.unknown_mime_type", "myst-nb.lexer", "epub.unknown_project_files", "app.add_directive"]
@@ -202,13 +202,13 @@ def test_the_deck_is_read_by_anki_and_says_what_the_page_says(site, tmp_path):
     notes = [collection.get_note(number) for number in collection.find_notes("")]
     collection.close()
     page = (site / "book/handbook.html").read_text(encoding="utf-8")
-    wanted = [[*texts, tags] for *texts, tags in cards(page, "https://example.org/unrolled/book/handbook.html")]
+    wanted = [[*texts, tags] for *texts, tags in cards(page, "https://example.org/course/book/handbook.html")]
     assert sorted([*note.fields, note.tags] for note in notes) == sorted([*one[:3], sorted(one[3])] for one in wanted)
     first = next(note for note in notes if note.fields[0] == "count")
     assert sorted(first.tags) == ["coding", "junior", "recurrence"]
     assert r"\(H^2\)" in first.fields[2]
     assert r"\(H &lt; 3\)" in first.fields[2]
-    assert 'href="https://example.org/unrolled/book/rnn/order.html"' in first.fields[2]
+    assert 'href="https://example.org/course/book/rnn/order.html"' in first.fields[2]
     assert "<details" not in first.fields[2]
 
 
