@@ -16,7 +16,7 @@ from jupyter_cache.executors.utils import single_nb_execution
 from sphinx.errors import SphinxError
 from tqdm import tqdm
 
-SUMMARY = re.compile(r"book/(claims|status|(.+/)?index)")      # a page that shows what the notebooks found
+SUMMARY = re.compile(r"book/(claims|handbook|status|(.+/)?index)")      # a page that shows what the notebooks found
 MOST = 8                                                        # kernels at a time: each may take a GiB
 
 

@@ -147,6 +147,36 @@ async function quiz(context, name) {
   return steps;
 }
 
+// Without a mouse: a question is drawn, the clock runs only when told to, the answer shows, and the mark is kept.
+async function practise(context, name) {
+  const page = await context.newPage();
+  await page.goto(`${base}/${name}`, { waitUntil: "networkidle" });
+  await settled(page);
+  const press = async (words) => {
+    await page.locator("#practice").getByRole("button", { name: words, exact: true }).focus();
+    await page.keyboard.press("Enter");
+  };
+  const time = () => page.locator("#practice .time").innerText(), line = () => page.locator("#practice .progress-line").innerText();
+  const steps = { all: await page.locator("section.interview").count(), before: await line() };
+  await press("Draw a question");
+  steps.focus = await page.evaluate(() => document.activeElement.className);
+  await page.waitForTimeout(1500);
+  steps.still = await time();
+  await press("Start the clock");
+  await page.waitForTimeout(2500);
+  steps.ran = await time();
+  await press("Show the answer");
+  steps.words = (await page.locator("#practice .told").innerText()).split(/\s+/).length;
+  await press("Not yet");
+  await page.reload({ waitUntil: "networkidle" });
+  steps.kept = await line();
+  await page.locator("#practice select[name=Mark]").selectOption("not yet");
+  steps.filtered = await line();
+  steps.ids = await page.evaluate(() => [...document.querySelectorAll("#practice [id]")].length);
+  await page.close();
+  return steps;
+}
+
 // Figures to touch: every control answers to the keyboard and, on a telephone, to a finger; the words below follow.
 async function touch(context, name, finger) {
   const page = await context.newPage();
@@ -204,6 +234,7 @@ async function search(context, word) {
         tasks.push(async () => report.searches.push(await search(context, "recurrent")));
         tasks.push(async () => report.keyboard.push(await keyboard(context, chapter)));
         tasks.push(async () => { report.quiz = await quiz(context, quizzed); });
+        tasks.push(async () => { report.practice = await practise(context, "book/handbook.html"); });
       }
       if (colorScheme === "light" && width < 500) tasks.push(async () => { report.menu = await menu(context, chapter); });
     }

@@ -70,6 +70,18 @@ def test_a_quiz_is_answered_by_keyboard_and_its_count_is_kept_until_it_is_starte
     assert not quiz["after"]
 
 
+def test_questions_are_practised_by_keyboard_and_a_mark_is_kept(browsed):
+    steps = browsed["practice"]
+    assert steps["before"].startswith(f"{steps['all']} questions fit.")
+    assert steps["focus"] == "question"
+    assert steps["still"] == "2:00", "nothing moves by itself"
+    assert "1:50" < steps["ran"] < "2:00"
+    assert steps["words"] > 20
+    assert steps["kept"].endswith("you knew 0, and 1 not yet.")
+    assert steps["filtered"].startswith("1 question fits.")
+    assert steps["ids"] == 0, "a copy would make an anchor stand twice"
+
+
 def test_figures_answer_to_the_keyboard_and_to_a_finger(browsed):
     dead = [one for one in browsed["touch"] if not one["answered"]]
     assert not dead, "\n".join(map(str, dead))
