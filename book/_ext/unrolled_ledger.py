@@ -33,6 +33,12 @@ def sources(claim):
     return "source " * numbered + ", ".join(claim["source"])
 
 
+def quote(claim):
+    """The source's own sentence in quotation marks, behind the number of the source if the row names several."""
+    number, text = re.fullmatch(r"(\d{3}: )?(.*)", claim["quote"]).groups(default="")
+    return f"{number}“{text}”"
+
+
 class Ledger(Record):
     """What the two directives share: the verdicts."""
 
@@ -80,7 +86,7 @@ class Claims(Ledger):
             link = self.reference("std", "ref", f"claim-{key}", verdict)
             shown.append(key)
             rows.append([
-                self.inline(claim["claim"]) + [nodes.inline("", f" ({sources(claim)})", classes=["source"])],
+                self.inline(claim["claim"]) + self.said(claim),
                 [nodes.inline("", "", link, classes=["verdict", mark])],
                 self.inline(verdicts[key]["figure"]) + self.margins(verdicts[key]),
                 f"{claim['measured']} ({verdicts[key]['basis']})",
@@ -93,6 +99,11 @@ class Claims(Ledger):
             for key, row in zip(shown, list(table.findall(nodes.row))[1:]):
                 self.name_row(key, row, claims[key], verdicts[key])
         return [table]
+
+    def said(self, claim):
+        """Behind our words the source's own sentence, which no folklore has, and the source."""
+        words = [nodes.inline("", f" {quote(claim)}", classes=["quote"])] if "quote" in claim else []
+        return [*words, nodes.inline("", f" ({sources(claim)})", classes=["source"])]
 
     def margins(self, bundle):
         """The effects behind a verdict that seeds decide, each with its interval and the margin set beforehand."""

@@ -12,6 +12,8 @@ from unrolled.page.display import CLAIM_MIME, KINDS, SEEDED
 LEDGER = ROOT / "book/claims.yml"
 SOURCES = {"000", "001", "002", "003", "004", "folklore"}
 VERDICT = re.compile(r"(holds|does not hold|undecided|not measured yet|cited|holds if \S.*?)(, on \S.*)?")
+QUOTE = re.compile(r"((?P<number>\d{3}): )?(?P<text>\S.*)")
+LONGEST = 40                                                # words of a quote
 FEWEST = 5                                                  # seeds under a verdict that training decides
 
 
@@ -19,15 +21,17 @@ def discrepancies(rows, notebooks):
     """Yield everything on which the ledger and the pages differ.
 
     Args:
-        rows: the ledger, {key: {"claim", "source", "chapter", "measured"}}.
+        rows: the ledger, {key: {"claim", "quote", "source", "chapter", "measured"}}; folklore alone has no quote.
         notebooks: the built pages, {name: notebook}; the name begins with the chapter's.
     """
     for key, row in rows.items():
-        if not isinstance(row, dict) or set(row) != {"claim", "source", "chapter", "measured"}:
+        if not isinstance(row, dict) or set(row) - {"quote"} != {"claim", "source", "chapter", "measured"}:
             yield f"{key}: a row has a claim, its source, its chapter and how it is measured"
             continue
         if not isinstance(row["source"], list) or not row["source"] or not set(row["source"]) <= SOURCES:
             yield f"{key}: source {row['source']!r} is not a list out of {sorted(SOURCES)}"
+        else:
+            yield from misquoted(key, row)
         if not all(isinstance(row[field], str) and row[field].strip() for field in ("claim", "chapter", "measured")):
             yield f"{key}: claim, chapter and measured are texts"
     measured = {}
@@ -48,6 +52,22 @@ def discrepancies(rows, notebooks):
     for key, row in rows.items():
         if isinstance(row, dict) and row.get("chapter") in built and measured.get(key, 0) != 1:
             yield f"{key}: measured {measured.get(key, 0)} times in {row['chapter']}"
+
+
+def misquoted(key, row):
+    """A row that cites a document quotes it: which, if it cites several, and in few words."""
+    documents = [source for source in row["source"] if source != "folklore"]
+    if "quote" not in row:
+        if documents:
+            yield f"{key}: cites {', '.join(documents)} and has no quote"
+        return
+    quote = QUOTE.fullmatch(row["quote"]) if isinstance(row["quote"], str) else None
+    if not documents or not quote:
+        yield f"{key}: quote {row['quote']!r} is no text out of a document"
+    elif quote["number"] not in (documents if len(row["source"]) > 1 else [None]):
+        yield f"{key}: quotes {quote['number']}, and cites {', '.join(row['source'])}"
+    elif len(re.findall(r"\S*\w\S*", quote["text"])) > LONGEST:
+        yield f"{key}: more than {LONGEST} words quoted"
 
 
 def unfounded(key, bundle):
@@ -91,7 +111,9 @@ def test_every_chapter_measures_a_claim(chapter):
 
 
 def row(**changes):
-    return {"claim": "Gates forget.", "source": ["002"], "chapter": "lstm", "measured": "the product of f"} | changes
+    fields = {"claim": "Gates forget.", "source": ["002"], "chapter": "lstm", "measured": "the product of f",
+              "quote": "The gates … forget."} | changes
+    return {name: field for name, field in fields.items() if field is not None}
 
 
 def chapter(*verdicts, page="lstm"):
@@ -104,9 +126,12 @@ def verdict(**changes):
 
 
 @pytest.mark.parametrize("text", ["holds", "does not hold", "not measured yet", "holds if f > 0.99"])
-@pytest.mark.parametrize("source", [["000", "003"], ["folklore"]], ids=str)
-def test_agreement(text, source):
-    assert list(discrepancies({"k": row(source=source)}, chapter(verdict(verdict=text)))) == []
+@pytest.mark.parametrize(("source", "quote"), [
+    (["000"], "Gates forget."), (["000", "003"], "003: Gates forget."), (["folklore", "004"], "004: Gates"),
+    (["folklore"], None),
+], ids=str)
+def test_agreement(text, source, quote):
+    assert list(discrepancies({"k": row(source=source, quote=quote)}, chapter(verdict(verdict=text)))) == []
 
 
 def test_a_chapter_of_several_pages_measures_each_claim_on_one_of_them():
@@ -139,6 +164,14 @@ def test_a_row_of_a_chapter_not_yet_built_waits():
     ({"k": row(source=[])}, chapter(verdict()), "is not a list out of"),
     ({"k": row(source=[2])}, chapter(verdict()), "is not a list out of"),
     ({"k": row(claim="")}, chapter(verdict()), "are texts"),
+    ({"k": row(quote=None)}, chapter(verdict()), "cites 002 and has no quote"),
+    ({"k": row(quote=" ")}, chapter(verdict()), "is no text out of a document"),
+    ({"k": row(quote=["Gates"])}, chapter(verdict()), "is no text out of a document"),
+    ({"k": row(source=["folklore"])}, chapter(verdict()), "is no text out of a document"),
+    ({"k": row(source=["000", "003"])}, chapter(verdict()), "quotes None, and cites 000, 003"),
+    ({"k": row(source=["000", "003"], quote="004: Gates")}, chapter(verdict()), "quotes 004, and cites 000, 003"),
+    ({"k": row(quote="002: Gates")}, chapter(verdict()), "quotes 002, and cites 002"),
+    ({"k": row(quote="gate " * 41)}, chapter(verdict()), "more than 40 words"),
     ({"k": {"claim": "Gates forget."}}, {}, "a row has a claim"),
     ({"k": row(verdict="holds")}, chapter(verdict()), "a row has a claim"),
 ])

@@ -49,10 +49,10 @@ def notebook(title, *sources):
 @pytest.fixture
 def book(tmp_path):
     """The sources of a small book."""
-    row = {"source": ["004"], "measured": "so"}
+    row = {"source": ["004"], "measured": "so", "quote": "They ‘peek’, W_h*h_{t-1} *too* …"}
     claims = {"in-order": row | {"claim": "In order.", "chapter": "rnn"},
-              "is-causal": row | {"claim": "Causal.", "chapter": "rnn"},
-              "has-gates": row | {"claim": "Gated.", "chapter": "gru"}}
+              "is-causal": row | {"claim": "Causal.", "chapter": "rnn", "source": ["003", "004"], "quote": "003: No …"},
+              "has-gates": {"source": ["folklore"], "measured": "so", "claim": "Gated.", "chapter": "gru"}}
     names = ("gru", "rnn/causal", "rnn/order")
     status = {"pages": {name: {"seconds": 1.0, "peak_mib": 100 + at} for at, name in enumerate(names)},
               "commit": "0" * 12, "date": "2026-01-01", "device": "a processor, one core", "versions": {"python": "3"}}
@@ -94,6 +94,9 @@ def test_pages_in_folders_and_beside_them_are_found_run_and_told_of(book):
     assert sorted(ran) == ["gru", "rnn/causal", "rnn/order"]
     assert [row[2] for row in rows(book, "claims")] == ["three", "one", "two"]
     assert [row[2] for row in rows(book, "rnn/index")] == ["one", "two"], "of all pages of the chapter"
+    assert [row[0] for row in rows(book, "claims")] == [
+        "Gated. (folklore)", "In order. “They ‘peek’, W_h*h_{t-1} *too* …” (source 004)",
+        "Causal. 003: “No …” (source 003, 004)"], "our words, and the source's as it prints them"
     soup = BeautifulSoup((book / "_build/html/book/claims.html").read_text(encoding="utf-8"), "html.parser")
     counted = [cell.get_text(strip=True) for cell in soup.select(".counts tr:last-child td")]
     assert counted == ["All", "3", "0", "0", "0", "0", "0", "3"]
@@ -103,7 +106,8 @@ def test_pages_in_folders_and_beside_them_are_found_run_and_told_of(book):
     page = (book / "_build/html/book/rnn/order.html").read_text(encoding="utf-8")
     assert "with 102 MiB of memory at its peak" in page
     assert 'id="claim-in-order"' in page
-    assert "In order.<span" in page.partition("<strong>holds</strong>")[0], "the sentence stands above its verdict"
+    judged = page.partition("<strong>holds</strong>")[0]
+    assert 'In order.<span class="source"' in judged, "the sentence stands above its verdict, in our words alone"
     assert 'href="../claims.html#row-in-order"' in page
     assert 'id="row-in-order"' in (book / "_build/html/book/claims.html").read_text(encoding="utf-8")
     assert 'href="order.html#claim-in-order"' in (book / "_build/html/book/rnn/index.html").read_text(encoding="utf-8")
