@@ -70,8 +70,9 @@ def finish(app, exception):
 def overview(app):
     """The book for those who read by machine, after llmstxt.org: what it is, then each page with its plain notebook."""
     base, lines = app.config.html_baseurl or "", [f"# {app.config.project}", f"> {described(app, app.config.root_doc)}"]
-    for part in yaml.safe_load(Path(app.srcdir, "_toc.yml").read_text(encoding="utf-8"))["parts"]:
-        lines.append(f"## {part['caption']}")
+    contents = yaml.safe_load(Path(app.srcdir, "_toc.yml").read_text(encoding="utf-8"))
+    for part in contents.get("parts", [contents]):
+        lines.append(f"## {part.get('caption', 'Pages')}")
         pages = [page["file"] for chapter in part["chapters"] for page in (chapter, *chapter.get("sections", ()))]
         for name in pages:
             path = f"_sources/{name}.ipynb" if app.env.doc2path(name).endswith(".ipynb") else f"{name}.html"
