@@ -8,8 +8,21 @@ from latex2mathml.converter import convert
 from sphinx.util.math import get_node_equation_number
 
 
+FUNCTION = r"<mi>(?:arg|cos|dim|exp|lim|log|ln|max|min|sin|tanh)</mi>"
+POWER = r"(?:<mn>[^<]*</mn>|<mi>[^<]*</mi>|<mrow>(?:<m[ion]>[^<]*</m[ion]>)*</mrow>)"
+THIN = '<mspace width="0.1667em" />'
+BEFORE = re.compile(rf"(</(?:mi|mn|msub|msup|msubsup|mrow|mfrac)>|&#x00029;</mo>)((?:<msu[bp]>)?{FUNCTION})")
+AFTER = re.compile(rf"({FUNCTION}|<msu[bp]>{FUNCTION}{POWER}</msu[bp]>)(<(?:mi|mn|msub|msup|msubsup|mfrac|mstyle)\b)")
+
+
+def mathml(text, display="inline"):
+    """MathML of a formula, with the thin space that TeX puts round the name of a function, and none round a derivative."""
+    found = convert(text, display=display).replace("<mo>&#x02202;</mo>", "<mi>&#x02202;</mi>")
+    return AFTER.sub(rf"\1{THIN}\2", BEFORE.sub(rf"\1{THIN}\2", found))
+
+
 def inline_math(self, node):
-    self.body.append(convert(node.astext()))
+    self.body.append(mathml(node.astext()))
     raise nodes.SkipNode
 
 
@@ -18,12 +31,13 @@ def display_math(self, node):
     if re.search(r"\\\\|&", text) and r"\begin{" not in text:
         text = rf"\begin{{align*}}{text}\end{{align*}}"
     self.body.append(self.starttag(node, "div", CLASS="math", tabindex="0"))   # a wide one scrolls
+    self.body.append(mathml(text, "block"))
     if node["number"]:
         number = get_node_equation_number(self, node)
         self.body.append(f'<span class="eqno">({number})')
         self.add_permalink_ref(node, "Link to this equation")
         self.body.append("</span>")
-    self.body.append(convert(text, display="block") + "</div>\n")
+    self.body.append("</div>\n")
     raise nodes.SkipNode
 
 

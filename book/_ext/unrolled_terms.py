@@ -9,7 +9,7 @@ from unrolled_quiz import quiz_node
 
 # Words that also have an everyday sense, or stand in every second sentence: a page links them by hand where it must.
 EVERYDAY = {"badge", "batch", "bias", "candidate", "context", "control", "correlation", "gate", "mask", "parity",
-            "projection", "recurrence", "sampling", "scan", "seed", "state", "temperature"}
+            "projection", "recurrence", "sampling", "scan", "seed", "state", "step", "temperature", "unit", "weight"}
 NO_PLACE = (nodes.title, nodes.reference, addnodes.pending_xref, nodes.literal, nodes.math, nodes.caption, nodes.table,
             nodes.strong, quiz_node)
 
@@ -33,8 +33,8 @@ def link_terms(app, doctree):
     left = {key: term for key, term in terms(app).items() if key not in own}
     if not left:
         return
-    words = re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, sorted(left, key=len, reverse=True)))})(?=s?(?![\w-]))",
-                       re.IGNORECASE)
+    longest_first = "|".join(map(re.escape, sorted(left, key=len, reverse=True)))
+    words = re.compile(rf"(?<![\w-])({longest_first})s?(?![\w-])", re.IGNORECASE)
     for text in list(doctree.findall(nodes.Text)):
         if not isinstance(text.parent, nodes.paragraph | nodes.emphasis) or inside(text, NO_PLACE):
             continue
@@ -42,7 +42,7 @@ def link_terms(app, doctree):
         for found in words.finditer(text):
             if found[1].lower() in left:
                 term = left.pop(found[1].lower())
-                parts += [nodes.Text(text[end:found.start()]), link(docname, found[1], term)]
+                parts += [nodes.Text(text[end:found.start()]), link(docname, found[0], term)]
                 end = found.end()
         if parts:
             text.parent.replace(text, [*parts, nodes.Text(text[end:])])

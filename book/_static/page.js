@@ -2,7 +2,7 @@
 
 // A link to a verdict opens the code that computed it.
 function openTarget() {
-  const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
   for (const folded of target?.classList.contains("cell") ? target.querySelectorAll("details") : []) folded.open = true;
 }
 window.addEventListener("hashchange", openTarget);

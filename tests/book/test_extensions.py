@@ -197,7 +197,7 @@ def test_a_figure_gets_the_numbers_that_its_page_hands_over_and_a_term_its_link(
     handed = soup.select_one('[data-touch="memory"] script[type="application/json"]').string
     assert json.loads(handed) == {"rang": [1, 0], "say": "</script>"}
     assert [link["href"] for link in soup.select("a:has(.term)")] == ["../glossary.html#term-hidden-state"]
-    assert soup.select_one("a .term").get_text() == "Hidden state"
+    assert soup.select_one("a .term").get_text() == "Hidden states"
     assert [row.get_text() for row in soup.select("math mtr")] == ["a=b", "c=d"]
     (book / "book/rnn/order.ipynb").write_text(dumps(page).replace("to_touch('nights'", "to_touch('days'"))
     code, said, _ = build(book)
