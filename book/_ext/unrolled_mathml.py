@@ -7,7 +7,6 @@ from docutils import nodes
 from latex2mathml.converter import convert
 from sphinx.util.math import get_node_equation_number
 
-
 FUNCTION = r"<mi>(?:arg|cos|dim|exp|lim|log|ln|max|min|sin|tanh)</mi>"
 POWER = r"(?:<mn>[^<]*</mn>|<mi>[^<]*</mi>|<mrow>(?:<m[ion]>[^<]*</m[ion]>)*</mrow>)"
 THIN = '<mspace width="0.1667em" />'
