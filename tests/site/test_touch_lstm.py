@@ -1,0 +1,49 @@
+"""The numbers of the figures to touch of the chapter on the LSTM, compared with the package and with torch."""
+
+import shutil
+
+import pytest
+import torch
+from tests.site.test_touch import script
+from torch import nn
+from torch.nn.utils import rnn
+
+pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
+
+TAKES = {"output[-1]": lambda output, h_n: output[-1, 0], "output[0]": lambda output, h_n: output[0, 0],
+         "h_n[-1]": lambda output, h_n: h_n[-1, 0], "h_n[0]": lambda output, h_n: h_n[0, 0],
+         "cat([h_n[-2], h_n[-1]])": lambda output, h_n: torch.cat([h_n[-2, 0], h_n[-1, 0]])}
+
+
+@pytest.mark.parametrize("expression", TAKES)
+@pytest.mark.parametrize(("layers", "directions", "padding", "packed"),
+                         [(1, 1, 0, False), (1, 2, 0, False), (1, 2, 2, True), (2, 2, 3, False), (2, 1, 2, True),
+                          (2, 2, 1, True), (1, 1, 3, False)])
+def test_returned_takes_what_the_library_returns(expression, layers, directions, padding, packed):
+    found = script("returned", "taken", expression, layers, directions, padding, packed)
+    if layers * directions == 1 and expression.startswith("cat"):
+        assert found[0] is None                                 # there is no h_n[-2]
+        return
+    torch.manual_seed(0)
+    layer = nn.LSTM(2, 3, layers, bidirectional=directions == 2)
+    x = torch.randn(6, 2, 2, requires_grad=True)                # beside it a sequence without padding
+    given = rnn.pack_padded_sequence(x, torch.tensor([6 - padding, 6]), enforce_sorted=False) if packed else x
+    output, (h_n, _) = layer(given)
+    output = rnn.pad_packed_sequence(output)[0] if packed else output
+    states = TAKES[expression](output, h_n).split(3)
+    assert len(states) == len(found)
+    for state, told in zip(states, found):
+        [gradient] = torch.autograd.grad(state.sum(), x, retain_graph=True)
+        read = (1 + gradient[:, 0].abs().sum(-1).nonzero()[:, 0]).tolist()
+        if told["read"] is None:
+            assert not read
+            assert not state.any()
+        else:
+            first, last = told["read"]
+            assert read == list(range(first, last + 1))
+            place = (told["layer"] - 1) * directions + told["direction"]
+            if told["layer"] == layers:
+                half = output[told["step"] - 1, 0].split(3)[told["direction"]]
+                torch.testing.assert_close(state, half)
+            else:
+                torch.testing.assert_close(state, h_n[place, 0])
