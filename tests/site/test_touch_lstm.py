@@ -2,6 +2,7 @@
 
 import shutil
 
+import numpy as np
 import pytest
 import torch
 from tests.site.test_touch import script
@@ -47,3 +48,30 @@ def test_returned_takes_what_the_library_returns(expression, layers, directions,
                 torch.testing.assert_close(state, half)
             else:
                 torch.testing.assert_close(state, h_n[place, 0])
+
+
+def one_unit(forget_bias, u, input_bias=-2):
+    """The page's unit: i = sigma(4x - 2), f = sigma(2), g = tanh(2x + u h), o = sigma(1)."""
+    unit = nn.LSTMCell(1, 1, dtype=torch.float64)
+    unit.load_state_dict({"weight_ih": torch.tensor([[4.0], [0], [2], [0]]), "bias_hh": torch.zeros(4),
+                          "weight_hh": torch.tensor([[0.0], [0], [u], [0]]),
+                          "bias_ih": torch.tensor([input_bias, forget_bias, 0.0, 1.0])})
+    return unit
+
+
+@pytest.mark.parametrize(("bias", "u"), [(2, 1), (-4, 8), (6, -3), (0, 0)])
+def test_blame_is_what_autograd_finds(bias, u):
+    unit, state, nodes = one_unit(bias, u), [torch.zeros(1, 1, dtype=torch.float64)] * 2, []
+    for x in (1.0, 0.0, 0.0):
+        state = unit(torch.full((1, 1), x, dtype=torch.float64), tuple(state))
+        nodes.append(state)
+    steps = script("blame", "forward", [1, 0, 0], bias, u)
+    np.testing.assert_allclose([(step["h"], step["c"]) for step in steps], [(h.item(), c.item()) for h, c in nodes],
+                               rtol=1e-12)
+    by_h, by_c = (torch.autograd.grad(nodes[-1][0].sum(), [pair[k] for pair in nodes], retain_graph=True)
+                  for k in (0, 1))
+    found = script("blame", "backward", steps, u)
+    np.testing.assert_allclose([node["dh"] for node in found], torch.cat(by_h).flatten(), rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose([node["dc"] for node in found], torch.cat(by_c).flatten(), rtol=1e-12)
+    np.testing.assert_allclose([node["along"] + node["through"] for node in found], torch.cat(by_c).flatten(),
+                               rtol=1e-12)
