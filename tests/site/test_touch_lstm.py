@@ -75,3 +75,17 @@ def test_blame_is_what_autograd_finds(bias, u):
     np.testing.assert_allclose([node["dc"] for node in found], torch.cat(by_c).flatten(), rtol=1e-12)
     np.testing.assert_allclose([node["along"] + node["through"] for node in found], torch.cat(by_c).flatten(),
                                rtol=1e-12)
+
+
+@pytest.mark.parametrize(("forget_bias", "input_bias", "u"), [(2, -2, 1), (2, -4, 1), (-6, 6, 8), (5, 0, -3), (0, 1, 0)])
+def test_roads_are_what_autograd_finds_with_the_first_state_held(forget_bias, input_bias, u):
+    unit, zero = one_unit(forget_bias, u, input_bias), torch.zeros(1, 1, dtype=torch.float64)
+    h, c = unit(zero + 1, (zero, zero))
+    h, first = h.detach(), c.detach().requires_grad_()
+    c, whole = first, []
+    for _ in range(20):
+        h, c = unit(zero, (h, c))
+        whole.append(torch.autograd.grad(c.sum(), first, retain_graph=True)[0].item())
+    found = script("roads", "reach", forget_bias, input_bias, u, 20)
+    np.testing.assert_allclose(found["whole"], whole, rtol=1e-11)
+    np.testing.assert_allclose(found["straight"], (1 / (1 + np.exp(-float(forget_bias)))) ** np.arange(1, 21), rtol=1e-12)
