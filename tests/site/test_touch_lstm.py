@@ -9,6 +9,8 @@ from tests.site.test_touch import script
 from torch import nn
 from torch.nn.utils import rnn
 
+import unrolled.numpy
+
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
 
 TAKES = {"output[-1]": lambda output, h_n: output[-1, 0], "output[0]": lambda output, h_n: output[0, 0],
@@ -77,7 +79,8 @@ def test_blame_is_what_autograd_finds(bias, u):
                                rtol=1e-12)
 
 
-@pytest.mark.parametrize(("forget_bias", "input_bias", "u"), [(2, -2, 1), (2, -4, 1), (-6, 6, 8), (5, 0, -3), (0, 1, 0)])
+@pytest.mark.parametrize(("forget_bias", "input_bias", "u"),
+                         [(2, -2, 1), (2, -4, 1), (-6, 6, 8), (5, 0, -3), (0, 1, 0)])
 def test_roads_are_what_autograd_finds_with_the_first_state_held(forget_bias, input_bias, u):
     unit, zero = one_unit(forget_bias, u, input_bias), torch.zeros(1, 1, dtype=torch.float64)
     h, c = unit(zero + 1, (zero, zero))
@@ -88,4 +91,24 @@ def test_roads_are_what_autograd_finds_with_the_first_state_held(forget_bias, in
         whole.append(torch.autograd.grad(c.sum(), first, retain_graph=True)[0].item())
     found = script("roads", "reach", forget_bias, input_bias, u, 20)
     np.testing.assert_allclose(found["whole"], whole, rtol=1e-11)
-    np.testing.assert_allclose(found["straight"], (1 / (1 + np.exp(-float(forget_bias)))) ** np.arange(1, 21), rtol=1e-12)
+    f = 1 / (1 + np.exp(-float(forget_bias)))
+    np.testing.assert_allclose(found["straight"], f ** np.arange(1, 21), rtol=1e-12)
+
+
+@pytest.mark.parametrize("f", [1, 0, 0.5])
+@pytest.mark.parametrize("add", [1, 0.5, 0.1])
+def test_counting_is_a_cell_whose_gates_are_held(f, add):
+    log, most = "ppTp.p..pp..p.pp.Tp.p.p." * 4, 800.0               # so far open that a gate is 1 in every digit
+    unit = unrolled.numpy.LSTMCell(2, 1, dtype=np.float64)
+    at_change = {1: most, 0: -most, 0.5: 0.0}[f]
+    part = most if add == 1 else np.arctanh(add)
+    unit.load_state_dict({"weight_ih": np.array([[0, 0], [0, at_change - most], [part, -most if f == 1 else 0], [0, 0]]),
+                          "weight_hh": np.zeros((4, 1)), "bias_hh": np.zeros(4),
+                          "bias_ih": np.array([most, most, 0.0, 0.0])})
+    h, c, cells, counts = np.zeros(1), np.zeros(1), [], [0]
+    for event in log:
+        h, c = unit.forward(np.array([event == "p", event == "T"], float), (h, c))
+        cells.append(c[0])
+        counts.append(0 if event == "T" else counts[-1] + (event == "p"))
+    np.testing.assert_allclose(script("counting", "cell", log, f, add), cells, rtol=1e-12, atol=1e-12)
+    assert script("counting", "wanted", log) == counts[1:]
