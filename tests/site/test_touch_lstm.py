@@ -1,5 +1,6 @@
 """The numbers of the figures to touch of the chapter on the LSTM, compared with the package and with torch."""
 
+import itertools
 import shutil
 
 import numpy as np
@@ -10,6 +11,8 @@ from torch import nn
 from torch.nn.utils import rnn
 
 import unrolled.numpy
+from unrolled import studies
+from unrolled.studies import long_memory
 
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
 
@@ -102,7 +105,8 @@ def test_counting_is_a_cell_whose_gates_are_held(f, add):
     unit = unrolled.numpy.LSTMCell(2, 1, dtype=np.float64)
     at_change = {1: most, 0: -most, 0.5: 0.0}[f]
     part = most if add == 1 else np.arctanh(add)
-    unit.load_state_dict({"weight_ih": np.array([[0, 0], [0, at_change - most], [part, -most if f == 1 else 0], [0, 0]]),
+    taken = -most if f == 1 else 0
+    unit.load_state_dict({"weight_ih": np.array([[0, 0], [0, at_change - most], [part, taken], [0, 0]]),
                           "weight_hh": np.zeros((4, 1)), "bias_hh": np.zeros(4),
                           "bias_ih": np.array([most, most, 0.0, 0.0])})
     h, c, cells, counts = np.zeros(1), np.zeros(1), [], [0]
@@ -112,3 +116,14 @@ def test_counting_is_a_cell_whose_gates_are_held(f, add):
         counts.append(0 if event == "T" else counts[-1] + (event == "p"))
     np.testing.assert_allclose(script("counting", "cell", log, f, add), cells, rtol=1e-12, atol=1e-12)
     assert script("counting", "wanted", log) == counts[1:]
+
+
+def test_budget_counts_the_seeds_that_had_solved_it_by_then():
+    rows = long_memory.scored(studies.rows("long-memory"))
+    summary = long_memory.summary(rows)
+    for network, lag in itertools.product(long_memory.MODELS, (10, 30)):
+        runs = [row for row in rows if (row["model"], row["lag"]) == (network, lag)]
+        needed = [row["updates"] if row["solved"] else None for row in runs]
+        by_then = [script("budget", "solved", needed, budget) for budget in (25, long_memory.UPDATES)]
+        assert by_then[1] == summary["delayed recall", network, lag][1]
+        assert by_then[0] == sum(row["solved"] and row["updates"] <= 25 for row in runs)
