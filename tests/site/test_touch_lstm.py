@@ -1,7 +1,9 @@
 """The numbers of the figures to touch of the chapter on the LSTM, compared with the package and with torch."""
 
 import itertools
+import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from torch.nn.utils import rnn
 
 import unrolled.numpy
 from unrolled import studies
-from unrolled.studies import long_memory
+from unrolled.studies import characters, long_memory
 
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
 
@@ -127,3 +129,33 @@ def test_budget_counts_the_seeds_that_had_solved_it_by_then():
         by_then = [script("budget", "solved", needed, budget) for budget in (25, long_memory.UPDATES)]
         assert by_then[1] == summary["delayed recall", network, lag][1]
         assert by_then[0] == sum(row["solved"] and row["updates"] <= 25 for row in runs)
+
+
+def test_text_is_laid_out_in_rows_that_hold_every_letter_once():
+    text = "if x:\n    y = 1\n\nabcdefgh"
+    rows = ["if x:\n", "    y ", "= 1\n", "\n", "abcdef", "gh"]
+    places = script("text", "places", text, 6)
+    assert places == [[row, column] for row, letters in enumerate(rows) for column in range(len(letters))]
+
+
+@pytest.mark.parametrize(("shares", "part"), [([0, 100, 300, 600], 0.9), ([1000], 0.9), ([500, 0, 0, 500], 0.6),
+                                              ([7, 1, 9, 3, 80], 0.5)])
+def test_text_counts_the_last_letters_that_hold_a_share(shares, part):
+    sums = np.cumsum(shares[::-1])
+    assert script("text", "last", shares, part) == 1 + np.flatnonzero(sums >= part * sums[-1])[0]
+
+
+@pytest.mark.parametrize("page", ["text", "gates"])
+def test_shares_of_the_gradient_are_those_of_each_prediction_alone(page):
+    cells = json.loads((Path(__file__).parents[2] / f"book/lstm/{page}.ipynb").read_text(encoding="utf-8"))["cells"]
+    source, = (source for cell in cells if "def holds(" in (source := "".join(cell["source"])))
+    exec(source.partition("\n\n")[0], found := {"torch": torch})
+    model, codes = characters.untrained(0, 8), torch.tensor([5, 80, 3, 3, 41, 7])
+    shares, p = found["holds"](model, codes)
+    for t in range(5):
+        x = model.embed(codes[: t + 1])[:, None].detach().requires_grad_()
+        log_p = model.readout(model.layer(x)[0])[-1, 0].log_softmax(0)[codes[t + 1]]
+        norms = torch.autograd.grad(log_p, x)[0][:, 0].norm(dim=-1)
+        torch.testing.assert_close(shares[t, : t + 1], norms / norms.sum())
+        assert not shares[t, t + 1 :].any()
+        torch.testing.assert_close(p[t], log_p.exp())
