@@ -15,7 +15,7 @@ AFTER = re.compile(rf"({FUNCTION}|<msu[bp]>{FUNCTION}{POWER}</msu[bp]>)(<(?:mi|m
 
 
 def mathml(text, display="inline"):
-    """MathML of a formula, with the thin space that TeX puts round the name of a function, and none round a derivative."""
+    """MathML of a formula, with the thin space that TeX puts round a function's name, and none round a derivative."""
     found = convert(text, display=display).replace("<mo>&#x02202;</mo>", "<mi>&#x02202;</mi>")
     return AFTER.sub(rf"\1{THIN}\2", BEFORE.sub(rf"\1{THIN}\2", found))
 
