@@ -16,6 +16,14 @@ Unrolled.signed = (value, digits) => {
   return text.replace(/^-(?=.*[1-9])/, "−").replace(/^-/, "");
 };
 
+// Shares that add up to one, as in `unrolled.numpy.attention`; the highest score taken off changes none, and exp cannot
+// overflow.
+Unrolled.softmax = (scores) => {
+  const highest = Math.max(...scores), powers = scores.map((score) => Math.exp(score - highest));
+  const total = powers.reduce((sum, power) => sum + power, 0);
+  return powers.map((power) => power / total);
+};
+
 // A range with its name and its value; `changed` is called with the number. `says` writes it; `gate` colours it.
 Unrolled.slider = ({ label, min, max, step, value, says = String, gate }, changed) => {
   const { element } = Unrolled;
