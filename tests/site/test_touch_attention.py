@@ -1,13 +1,17 @@
 """The numbers of the figures to touch of the chapter on attention, as in test_touch.py."""
 
+import itertools
 import shutil
 
 import numpy as np
 import pytest
 import torch
+from scipy import optimize
 from tests.site.test_touch import script
 
 import unrolled.numpy
+from unrolled.instruments.explanation import variation
+from unrolled.torch import attention, scores
 
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
 
@@ -35,3 +39,82 @@ def test_push_has_the_derivatives_of_autograd_and_descends(query, target):
         by_hand = unrolled.numpy.attention.softmax_backward(d_weights, weights.detach().numpy())
         np.testing.assert_allclose(d_e, by_hand, rtol=1e-9, atol=1e-13)
         q = q - 0.2 * d_query
+
+
+@pytest.mark.parametrize(("n", "w"), [(1, 0.5), (3, 0.5), (6, 0.9), (8, 0.2)])
+def test_packed_reads_every_text_as_a_layer_of_one_unit_and_finds_the_best_threshold(n, w):
+    layer = unrolled.numpy.RNN(1, 1, bias=False, dtype=np.float64)
+    layer.load_state_dict({"weight_ih_l0": np.ones((1, 1)), "weight_hh_l0": np.array([[w]])})
+    texts = np.array(list(itertools.product((0, 1), repeat=n)))                        # (2**n, n)
+    assert script("packed", "texts", n) == texts.tolist()
+    states = layer.forward(texts.T[..., None].astype(float))[0][-1, :, 0]
+    for text, state in list(zip(texts.tolist(), states))[::5]:
+        np.testing.assert_allclose(script("packed", "read", text, w), state, rtol=1e-14)
+    np.testing.assert_allclose(script("packed", "gap", n, w), np.diff(np.sort(states)).min(), rtol=1e-9, atol=1e-15)
+    for place in {0, n // 2, n - 1}:
+        threshold, right = script("packed", "readable", n, w, place)
+        every = [-1, *(states + 1e-12)]
+        assert right == max(((states > one) == texts[:, place]).sum() for one in every)
+        assert right == ((states > threshold) == texts[:, place]).sum()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_scores_are_those_of_the_package(seed):
+    random = np.random.default_rng(seed)
+    q, k, units = random.normal(size=2), random.normal(size=2), seed + 1
+    W, U, v = random.normal(size=(units, 2)), random.normal(size=(units, 2)), random.normal(size=units)
+    layers = {"dot": scores.DotAttention(), "general": scores.GeneralAttention(2, 2),
+              "additive": scores.AdditiveAttention(2, 2, units)}
+    square = random.normal(size=(2, 2))
+    given = {"dot": {}, "general": {"W": square}, "additive": {"W": W, "U": U, "v": v}}
+    for name, layer in layers.items():
+        layer.double().load_state_dict({key: torch.tensor(value) for key, value in given[name].items()})
+        keys = torch.tensor(k)[None, None]
+        expected = layer.score(torch.tensor(q)[None, None], layer.prepare(keys)).item()
+        found = script("scores", name, q.tolist(), k.tolist(), *(value.tolist() for value in given[name].values()))
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("query", "added"), [
+    ([0, 1], [0, 0, 0, 0]), ([0, 1], [0, 0, 0, None]), ([1, 2], [0, 0, 0, -5]), ([0, 3], [None, None, None, 0]),
+    ([0, 1], [None] * 4),
+])
+def test_masks_attend_as_the_package_does(query, added):
+    keys, values = [*KEYS, [0, 0]], [*VALUES, 0]
+    weights, context = script("masks", "attend", query, keys, values, added)
+    shifts = np.array([0 if number is None else number for number in added])
+    left_out = np.array([number is None for number in added])
+    expected = attention.masked_softmax(torch.tensor(np.array(keys) @ query + shifts, dtype=torch.float64)
+                                        .masked_fill(torch.tensor(left_out), -torch.inf)).numpy()
+    np.testing.assert_allclose(weights, expected, rtol=1e-12)
+    np.testing.assert_allclose(context, expected @ values, rtol=1e-12)
+
+
+@pytest.mark.parametrize("p", [[0.5, 0.8, 0.9, 0.5], [1, 0.05, 1, 1]])
+def test_forced_has_the_cross_entropy_of_the_library(p):
+    logits = torch.tensor(np.log([p, 1 - np.array(p) + 1e-300]).T)
+    right = torch.zeros(4, dtype=torch.int64)
+    losses, mean = script("forced", "nats", p)
+    np.testing.assert_allclose(losses, torch.nn.functional.cross_entropy(logits, right, reduction="none"), rtol=1e-12)
+    np.testing.assert_allclose(mean, torch.nn.functional.cross_entropy(logits, right), rtol=1e-12)
+    np.testing.assert_allclose(script("forced", "whole", p), np.exp(-4 * mean), rtol=1e-12)
+
+
+@pytest.mark.parametrize(("values", "tolerance"), [
+    ([7, 3, 6], 0), ([7, 3, 6], 0.25), ([7, 3, 3], 0), ([2, 5, 4, 9], 1),
+])
+def test_others_finds_the_farthest_weights_of_all(values, tolerance):
+    own = np.random.default_rng(0).dirichlet(np.ones(len(values)))
+    answer = own @ values
+    found = np.array(script("others", "farthest", own.tolist(), values, tolerance))
+    distance = script("others", "variation", own.tolist(), found.tolist())
+    np.testing.assert_allclose(distance, variation(torch.tensor(own), torch.tensor(found)), rtol=1e-12)
+    np.testing.assert_allclose(found.sum(), 1, rtol=1e-12)
+    assert found.min() >= 0
+    assert abs(found @ values - answer) <= tolerance + 1e-12
+    # Total variation is the largest gain over all sets of words, and each of these is a linear programme
+    shape = {"A_ub": [values, np.negative(values)], "b_ub": [answer + tolerance, tolerance - answer],
+             "A_eq": np.ones((1, len(values))), "b_eq": [1]}
+    gains = [optimize.linprog(-np.array(chosen), **shape).fun + np.array(chosen) @ own
+             for chosen in itertools.product((0, 1), repeat=len(values))]
+    np.testing.assert_allclose(distance, -min(gains), rtol=1e-7)
