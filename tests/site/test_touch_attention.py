@@ -1,8 +1,10 @@
 """The numbers of the figures to touch of the chapter on attention, as in test_touch.py."""
 
 import itertools
+import re
 import shutil
 
+import notebook_form
 import numpy as np
 import pytest
 import torch
@@ -11,7 +13,9 @@ from tests.site.test_touch import script
 
 import unrolled.numpy
 from unrolled.instruments.explanation import variation
-from unrolled.torch import attention, scores
+from unrolled.studies import bottleneck
+from unrolled.torch import EncoderDecoder, attention, scores
+from unrolled.training import seed_everything
 
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
 
@@ -118,3 +122,48 @@ def test_others_finds_the_farthest_weights_of_all(values, tolerance):
     gains = [optimize.linprog(-np.array(chosen), **shape).fun + np.array(chosen) @ own
              for chosen in itertools.product((0, 1), repeat=len(values))]
     np.testing.assert_allclose(distance, -min(gains), rtol=1e-7)
+
+
+@pytest.mark.parametrize(("effect", "said"), [((0.1, 0.3), "ahead of"), ((-0.3, -0.1), "behind"),
+                                              ((-0.1, 0.1), "not told apart from")])
+def test_lead_says_whether_the_interval_leaves_zero_out(effect, said):
+    assert script("lead", "verdict", *effect) == said
+
+
+def test_look_has_the_mass_and_the_hits_of_the_package():
+    weights = torch.tensor(np.random.default_rng(0).dirichlet(np.ones(6), size=(1, 5)))
+    alignment = [[0], [], [2, 3, 4], [5, 1], [4]]
+    found = script("look", "agreement", weights[0].tolist(), alignment)
+    np.testing.assert_allclose(found, bottleneck.agreement(weights, [alignment]), rtol=1e-6)
+    assert [script("look", "largest", row.tolist()) for row in weights[0]] == weights[0].argmax(-1).tolist()
+
+
+def test_beam_finds_by_hand_what_the_page_finds():
+    cells = [cell.source for cell in notebook_form.read(notebook_form.BOOK / "attention/decoding.ipynb").cells]
+    model, search = (next(cell for cell in cells if text in cell) for text in ("MODEL = {", "def search("))
+    exec(model.partition("answer_tree")[0] + search.partition("for width in")[0], page := {})
+    tree = {word: {symbol: np.log(p) for symbol, p in after.items()} for word, after in page["MODEL"].items()}
+    for width in (1, 2, 4):
+        best = script("beam", "search", tree, 2, width)[-1]["longer"][0]
+        word, p = page["search"](page["MODEL"], 2, width)
+        assert best["word"] == word
+        np.testing.assert_allclose(np.exp(best["log_p"]), p, rtol=1e-12)
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 8])
+def test_beam_is_the_search_of_the_package(width):
+    seed_everything(width)
+    model = EncoderDecoder(3, 2, 4, 5, dtype=torch.float64)                          # writes a, b and the end
+    with torch.no_grad():
+        for p in model.parameters():
+            p.mul_(4)                                                               # far from equal probabilities
+    source, lengths, tree = torch.tensor([[0, 2, 1]]), torch.tensor([3]), {}
+    for steps in range(4):
+        for word in itertools.product(range(2), repeat=steps):
+            logits = model(source, lengths, torch.tensor([[*word, 0]]))[0][0, -1]
+            tree["".join("ab"[c] for c in word)] = dict(zip("ab.", logits.log_softmax(-1).tolist()))
+    symbols, log_p = model.beam_search(source, lengths, 4, width)
+    found = script("beam", "search", tree, 4, width)[-1]["longer"][:width]
+    words = ["".join("ab."[c] for c in row) for row in symbols[0]]
+    assert [one["word"] for one in found] == [re.sub(r"\.+$", ".", word) for word in words]
+    np.testing.assert_allclose([one["log_p"] for one in found], log_p[0].detach(), rtol=1e-12)

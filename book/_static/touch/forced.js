@@ -20,13 +20,15 @@ Unrolled.figures.forced = {
     const text = (x, y, words, anchor = "middle", look = "") =>
       element("text", { x, y, "text-anchor": anchor, class: look }, words);
     const fixed = [
-      text(0, 24, "loss, nats", "start"), text(0, bottom + 30, "reads", "start"), text(0, bottom + 62, "writes", "start"),
+      text(0, 24, "loss, nats", "start"), text(0, bottom + 30, "reads", "start"),
+      text(0, bottom + 62, "writes", "start"),
       text(0, bottom + 94, "loss", "start"), text(W, bottom + 62, "mean", "end"),
       ...[0, 1, 2, 3].flatMap((loss) => [
         element("line", { x1: 32, x2: W, y1: y(loss), y2: y(loss), class: loss ? "grid" : "axis" }),
         text(22, y(loss) + 6, String(loss), "end")]),
       ...symbols.flatMap((symbol, t) => [
-        text(x(t) + 50, bottom + 30, t ? symbols[t - 1] : "end"), text(x(t) + 50, bottom + 62, symbol, "middle", "ink")])];
+        text(x(t) + 50, bottom + 30, t ? symbols[t - 1] : "end"),
+        text(x(t) + 50, bottom + 62, symbol, "middle", "ink")])];
     const moving = element("g");
     const draw = () => {
       const [losses, mean] = this.nats(p), whole = this.whole(p);
@@ -38,7 +40,8 @@ Unrolled.figures.forced = {
         text(W, bottom + 94, mean.toFixed(3), "end", "ink"),
         text(W, 24, `whole answer ${whole.toPrecision(2)}`, "end", "ink"));
       const worst = losses.indexOf(Math.max(...losses)), sum = mean * p.length;
-      const share = sum ? `Step ${worst + 1} makes ${(100 * losses[worst] / sum).toFixed(0)}% of the loss.` : "Nothing is left to learn.";
+      const share = sum ? `Step ${worst + 1} makes ${(100 * losses[worst] / sum).toFixed(0)}% of the loss.`
+        : "Nothing is left to learn.";
       say(`Probabilities of the right symbols: ${p.map((one) => one.toFixed(2)).join(", ")}. Losses: ` +
         `${losses.map((loss) => loss.toFixed(3)).join(", ")}; their mean is ${mean.toFixed(3)}. ` +
         `${share} The whole answer has probability ${whole.toPrecision(2)}.`);

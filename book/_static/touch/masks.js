@@ -7,7 +7,8 @@ Unrolled.figures.masks = {
 
   // Weights and context; `added` goes on each score. Where nothing but -∞ is left all weights are 0, as in the package
   attend(query, keys, values, added) {
-    const scores = keys.map((key, s) => (added[s] === null ? -Infinity : key[0] * query[0] + key[1] * query[1] + added[s]));
+    const scores = keys.map((key, s) =>
+      (added[s] === null ? -Infinity : key[0] * query[0] + key[1] * query[1] + added[s]));
     const weights = Math.max(...scores) > -Infinity ? Unrolled.softmax(scores) : scores.map(() => 0);
     return [weights, weights.reduce((sum, weight, s) => sum + weight * values[s], 0)];
   },
@@ -55,15 +56,17 @@ Unrolled.figures.masks = {
         `${swapped ? "words, the mask the wrong way round" : "padding"}`;
       const most = Math.abs(context - alone), off = most < 5e-4 ? "as it would be without the padding"
         : `${most.toFixed(3)} away from the ${alone.toFixed(3)} without padding`;
-      say(`${mask}${swapped && ADDED[place] === 0 ? ", neither way round" : ""}. Query (0, ${number(name)}), ${padded} ` +
-        `position${padded === 1 ? "" : "s"} of padding. Weights: ${words.map((word, s) =>
+      say(`${mask}${swapped && ADDED[place] === 0 ? ", neither way round" : ""}. Query (0, ${number(name)}), ` +
+        `${padded} position${padded === 1 ? "" : "s"} of padding. Weights: ${words.map((word, s) =>
           `${word} ${share(weights[s])}`).join(", ").replaceAll("<", "below")}; all padding together ` +
         `${share(nothing).replace("<", "below")}. The context is ${context.toFixed(3)}, ${off}.`);
     };
     stage.append(
       element("svg", { viewBox: `0 0 ${W} ${H}`, "aria-hidden": "true" }, ...fixed, moving),
-      slider({ label: "positions of padding", min: 0, max: 60, step: 1, value: padded }, (value) => { padded = value; draw(); }),
-      slider({ label: "the mask adds", min: 0, max: ADDED.length - 1, step: 1, value: place, says: (at) => number(ADDED[at]) },
+      slider({ label: "positions of padding", min: 0, max: 60, step: 1, value: padded },
+        (value) => { padded = value; draw(); }),
+      slider({ label: "the mask adds", min: 0, max: ADDED.length - 1, step: 1, value: place,
+        says: (at) => number(ADDED[at]) },
         (value) => { place = value; draw(); }),
       slider({ label: "query: wants a name", min: 0, max: 4, step: 0.25, value: name, says: number },
         (value) => { name = value; draw(); }),

@@ -16,7 +16,8 @@ Unrolled.figures.others = {
       for (let other = s + 1; other < values.length; other++) {
         for (const wanted of tolerance ? [answer - tolerance, answer + tolerance] : [answer]) {
           const share = (wanted - values[other]) / (value - values[other]);        // of s, the rest to the other
-          if (share >= 0 && share <= 1) found.push(values.map((_, at) => (at === s ? share : at === other ? 1 - share : 0)));
+          const corner = unit(s).map((whole, at) => (at === other ? 1 - share : whole && share));
+          if (share >= 0 && share <= 1) found.push(corner);
         }
       }
     });
@@ -54,28 +55,35 @@ Unrolled.figures.others = {
       const b = own.map((weight, s) => weight + far * (aim[s] - weight)), other = this.answer(b, values);
       moving.replaceChildren(
         ...values.flatMap((value, s) => [
-          text(at(value), line + (s < 2 ? 40 : 72), `${words[s]}: ${value}`, value < 3.5 ? "start" : value > 6.5 ? "end" : "middle"),
+          text(at(value), line + (s < 2 ? 40 : 72), `${words[s]}: ${value}`,
+            value < 3.5 ? "start" : value > 6.5 ? "end" : "middle"),
           element("line", { x1: at(value), x2: at(value), y1: line - 8, y2: line + 8, class: "axis" })]),
         ...b.flatMap((weight, s) => [
-          element("rect", { x: bar[0], y: row(s) - 20, width: bar[1] * weight, height: 40, class: `bar open gate-${gates[s]}` }),
-          element("line", { x1: bar[0] + bar[1] * own[s], x2: bar[0] + bar[1] * own[s], y1: row(s) - 24, y2: row(s) + 24, class: "half" }),
+          element("rect", { x: bar[0], y: row(s) - 20, width: bar[1] * weight, height: 40,
+            class: `bar open gate-${gates[s]}` }),
+          element("path", { d: `M${bar[0] + bar[1] * own[s]},${row(s) - 24} V${row(s) + 24}`, class: "half" }),
           text(W, row(s) + 6, weight.toFixed(3), "end", "ink")]),
-        element("line", { x1: at(Math.max(3, answer - tolerance)), x2: at(answer + tolerance), y1: line, y2: line, class: "thick" }),
+        element("path", { class: "thick",
+          d: `M${at(Math.max(3, answer - tolerance))},${line} H${at(answer + tolerance)}` }),
         element("circle", { cx: at(other), cy: line, r: 8, class: "thick" }),
         text(at(other) + 14, line - 16, `answer ${other.toFixed(3)}`, "start", "ink"));
       const moved = Math.abs(other - answer);
-      say(`Values ${values.join(", ")}. The answer may move by ${tolerance.toFixed(2)}. ${(100 * far).toFixed(0)}% of the way to the farthest weights: ` +
+      say(`Values ${values.join(", ")}. The answer may move by ${tolerance.toFixed(2)}. ` +
+        `${(100 * far).toFixed(0)}% of the way to the farthest weights: ` +
         `${words.map((word, s) => `${word} ${b[s].toFixed(3)} instead of ${own[s].toFixed(3)}`).join(", ")}. ` +
         `${(100 * this.variation(own, b)).toFixed(0)}% of the weight lies elsewhere, and the answer ` +
         `${moved < 5e-4 ? `is still ${other.toFixed(3)}` : `moves by ${moved.toFixed(3)} to ${other.toFixed(3)}`}.`);
     };
     stage.append(
       element("svg", { viewBox: `0 0 ${W} ${H}`, "aria-hidden": "true" }, ...fixed, moving),
-      slider({ label: "way to the farthest weights", min: 0, max: 1, step: 0.1, value: far, says: (share) => `${Math.round(100 * share)}%` },
+      slider({ label: "way to the farthest weights", min: 0, max: 1, step: 0.1, value: far,
+        says: (share) => `${Math.round(100 * share)}%` },
         (value) => { far = value; draw(); }),
-      slider({ label: "the answer may move by", min: 0, max: 1, step: 0.05, value: tolerance, says: (value) => value.toFixed(2) },
+      slider({ label: "the answer may move by", min: 0, max: 1, step: 0.05, value: tolerance,
+        says: (value) => value.toFixed(2) },
         (value) => { tolerance = value; draw(); }),
-      slider({ label: "value of 2026", min: 3, max: 7, step: 0.5, value: values[2] }, (value) => { values[2] = value; draw(); }));
+      slider({ label: "value of 2026", min: 3, max: 7, step: 0.5, value: values[2] },
+        (value) => { values[2] = value; draw(); }));
     draw();
   },
 };

@@ -2,7 +2,8 @@
 Unrolled.figures.packed = {
   // All texts, in the order of binary numbers
   texts(n) {
-    return Array.from({ length: 2 ** n }, (_, at) => Array.from({ length: n }, (_, place) => (at >> (n - 1 - place)) & 1));
+    return Array.from({ length: 2 ** n }, (_, at) =>
+      Array.from({ length: n }, (_, place) => (at >> (n - 1 - place)) & 1));
   },
 
   read(text, w) {
@@ -43,7 +44,8 @@ Unrolled.figures.packed = {
         const roomy = n < 4 && some.every((one, at) => !at || x(one.h) - x(some[at - 1].h) > 16 * n);
         return [
           element("line", { x1: 0, x2: W, y1: y + 22, y2: y + 22, class: "axis" }),
-          ...some.map(({ h }) => element("line", { x1: x(h), x2: x(h), y1: y - 4, y2: y + 22, class: symbol ? "stem alarm" : "stem" })),
+          ...some.map(({ h }) => element("line", { x1: x(h), x2: x(h), y1: y - 4, y2: y + 22,
+            class: symbol ? "stem alarm" : "stem" })),
           ...(roomy ? some.map((one) => text(x(one.h), y - 12, one.name, "middle")) : [])];
       });
       marks.replaceChildren(...drawn,

@@ -67,7 +67,8 @@ Unrolled.figures.push = {
       menu("query at the start", this.QUERIES.map(pair), start, (place) => { start = place; draw(); }),
       slider({ label: "steps of gradient descent", min: 0, max: 50, step: 1, value: steps },
         (value) => { steps = value; draw(); }),
-      slider({ label: "right answer", min: 3, max: 7, step: 0.5, value: target }, (value) => { target = value; draw(); }));
+      slider({ label: "right answer", min: 3, max: 7, step: 0.5, value: target },
+        (value) => { target = value; draw(); }));
     draw();
   },
 };

@@ -37,11 +37,13 @@ Unrolled.figures.scores = {
         text(left + 4, row(s) - 6, number(scores[kind][s])),
         text(left + 4, row(s) + 21, share(weights[kind][s]), "start", "ink")])));
       const first = (kind) => {
-        const most = Math.max(...scores[kind]), best = words.filter((_, s) => most - scores[kind][s] < 5e-4);       // three digits tell no more
+        const most = Math.max(...scores[kind]);
+        const best = words.filter((_, s) => most - scores[kind][s] < 5e-4);                 // three digits tell no more
         return best.length === 3 ? "no word first" : `${best.join(" and ")} first`;
       };
       const each = names.map((name, kind) => `${name}${
-        kind === 2 ? `, with weight ${number(u)} on the key's name` : ""}: scores ${scores[kind].map(number).join(", ")}, weights ` +
+        kind === 2 ? `, with weight ${number(u)} on the key's name` : ""}: scores ` +
+        `${scores[kind].map(number).join(", ")}, weights ` +
         `${weights[kind].map(share).join(", ").replaceAll("<", "below")}, ${first(kind)}`);
       say(`Query (${query.map(number).join(", ")}); words 17, March, 2026. ${each.map((part) =>
         part[0].toUpperCase() + part.slice(1)).join(". ")}; its scores cannot leave −2 to 2.`);
