@@ -41,7 +41,7 @@ Unrolled.figures.look = {
         if (t === step) {
           head.append(element("rect", { x: centre(t, T) - 15, y: answer - 22, width: 30, height: 42, class: "box" }));
         }
-        head.addEventListener("pointerenter", () => choose(t));
+        head.addEventListener("pointerenter", () => { if (t !== step) choose(t); });
         return head;
       });
       drawing.replaceChildren(
