@@ -17,12 +17,17 @@ Unrolled.figures.beam = {
   },
 
   show(stage, say, { models }) {
-    const { element, menu, slider } = Unrolled, W = 640, ROWS = 8, H = 56 + 36 * ROWS, y = (row) => 66 + 36 * row;
+    const { element, menu, slider } = Unrolled, W = 640, ROWS = 8, WIDEST = 4, y = (row) => 66 + 36 * row;
     const text = (x, y, words, anchor = "start", look = "") =>
       element("text", { x, y, "text-anchor": anchor, class: look }, words);
     const share = (log_p) => { const p = Math.exp(log_p); return p < 0.0005 ? "< 0.001" : p.toFixed(3); };
     let model = models[0], width = 1, step = 1;
-    const drawing = element("g");
+    const drawing = element("g"), svg = element("svg", { "aria-hidden": "true" }, drawing);
+    // As high as the most rows that this model can need
+    const fit = () => {
+      const most = Math.max(...this.search(model.tree, model.steps, WIDEST).map(({ longer }) => longer.length));
+      svg.setAttribute("viewBox", `0 0 ${W} ${y(Math.min(most, ROWS)) - (most > ROWS ? -8 : 18)}`);
+    };
     const draw = () => {
       const steps = this.search(model.tree, model.steps, width), { before, longer } = steps[step - 1];
       const best = (steps) => steps.at(-1).longer[0];
@@ -43,28 +48,31 @@ Unrolled.figures.beam = {
         ...(longer.length > ROWS ? [text(316, y(ROWS) - 4, `and ${longer.length - ROWS} less probable`)] : []));
       const one = ({ word, log_p }) => `${word} (${share(log_p).replace("<", "below")})`;
       const told = (list) => list.map(one).join(", ");
-      const right = model.right ? `; the right answer is ${model.right}` : "";
-      const compared = found.log_p > greedy.log_p + 1e-4
-        ? `A beam of 1 would find ${told([greedy])}, which is less probable`
-        : width === 1 ? "This is what greedy decoding finds" : "A beam of 1 finds nothing less probable";
+      const right = !model.right ? "" : found.word === model.right ? ", the right answer"
+        : `, where ${model.right} would be right`;
+      const compared = width === 1 ? "This is what greedy decoding finds."
+        : found.word === greedy.word ? "A beam of 1 finds it as well."
+          : `A beam of 1 would find ${one(greedy)}, which is ${greedy.log_p < found.log_p ? "less" : "more"} probable.`;
       say(`Step ${step} of ${model.steps}, beam ${width}: of ${longer.length} beginnings it keeps ` +
         `${told(longer.slice(0, width))}. ` +
         `${longer.length > width ? `The first one dropped is ${one(longer[width])}.` : "None is dropped."} ` +
-        `In the end it finds ${told([found])}. ${compared}${right}.`);
+        `In the end it finds ${one(found)}${right}. ${compared}`);
     };
     const stepper = slider({ label: "step", min: 1, max: model.steps, step: 1, value: step },
       (value) => { step = value; draw(); });
     stage.append(
-      element("svg", { viewBox: `0 0 ${W} ${H + 36}`, "aria-hidden": "true" }, drawing),
+      svg,
       menu("model", models.map((one) => one.name), 0, (place) => {
         model = models[place];
         step = Math.min(step, model.steps);
+        fit();
         Object.assign(stepper.querySelector("input"), { max: model.steps, value: step });
         stepper.querySelector("output").textContent = step;
         draw();
       }),
-      slider({ label: "width of the beam", min: 1, max: 4, step: 1, value: width },
+      slider({ label: "width of the beam", min: 1, max: WIDEST, step: 1, value: width },
         (value) => { width = value; draw(); }), stepper);
+    fit();
     draw();
   },
 };
