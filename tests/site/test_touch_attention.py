@@ -105,7 +105,7 @@ def test_forced_has_the_cross_entropy_of_the_library(p):
 
 
 @pytest.mark.parametrize(("values", "tolerance"), [
-    ([7, 3, 6], 0), ([7, 3, 6], 0.25), ([7, 3, 3], 0), ([2, 5, 4, 9], 1),
+    ([7, 3, 6], 0), ([7, 3, 6], 0.25), ([-7, -3, -6], 0.25), ([7, 3, 3], 0), ([2, 5, 4, 9], 1),
 ])
 def test_others_finds_the_farthest_weights_of_all(values, tolerance):
     own = np.random.default_rng(0).dirichlet(np.ones(len(values)))

@@ -45,7 +45,7 @@ Unrolled.figures.look = {
         return head;
       });
       drawing.replaceChildren(
-        element("text", { x: 0, y: 20 }, "weights"), element("text", { x: 0, y: H - 4 }, "answer: point at a letter"),
+        element("text", { x: 0, y: 24 }, "weights"), element("text", { x: 0, y: H - 4 }, "answer: point at a letter"),
         element("line", { x1: 0, x2: W, y1: source - 24, y2: source - 24, class: "axis" }),
         ...row.flatMap((weight, s) => [
           element("rect", { x: centre(s, S) - wide * 0.3, y: source - 24 - high * weight, width: wide * 0.6,

@@ -29,7 +29,7 @@ Unrolled.figures.packed = {
 
   show(stage, say) {
     const { element, menu, slider } = Unrolled, W = 640, H = 268, rows = [72, 186];
-    const PLACES = ["first", "second", "last but one", "last"], x = (h) => 20 + 600 * h;
+    const PLACES = ["first", "second", "last but one", "last"], x = (h) => 30 + 580 * h;
     const text = (x, y, words, anchor = "start", look = "") =>
       element("text", { x, y, "text-anchor": anchor, class: look }, words);
     let n = 3, w = 0.5, asked = 0;
