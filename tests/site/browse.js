@@ -68,11 +68,18 @@ function islands() {
 async function visit(context, name, width, scheme) {
   const page = await context.newPage();
   const seen = watch(page);
+  await page.addInitScript(() => {
+    window.shift = 0;
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shift += entry.value;
+    }).observe({ type: "layout-shift", buffered: true });
+  });
   await page.goto(`${base}/${name}`, { waitUntil: "networkidle" });
   await settled(page);
   const gzipped = (await Promise.all(seen.bodies)).reduce((sum, bytes) => sum + bytes, 0);
   const layout = await page.evaluate(() => ({
     theme: document.documentElement.dataset.theme,
+    shift: window.shift,
     height: document.documentElement.scrollHeight,
     figures: document.querySelectorAll("[data-touch]").length,
     overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
@@ -204,6 +211,23 @@ async function touch(context, name, finger) {
   return found;
 }
 
+// A word of the glossary shows its definition under the mouse and under the focus, and is none the worse without.
+async function hover(context, name) {
+  const page = await context.newPage();
+  await page.goto(`${base}/${name}`, { waitUntil: "networkidle" });
+  const link = page.locator("a:has(> .term)").first(), shown = [];
+  for (const show of [() => link.hover(), () => link.focus()]) {
+    await page.mouse.move(0, 0);
+    await page.evaluate(() => document.activeElement.blur());
+    await page.waitForFunction(() => !document.querySelector(".tippy-box"), null, { timeout: 5000 });
+    await show();
+    await page.waitForSelector(".tippy-box", { timeout: 5000 });
+    shown.push(await page.locator(".tippy-box").innerText());
+  }
+  await page.close();
+  return { shown };
+}
+
 async function search(context, word) {
   const page = await context.newPage();
   const seen = watch(page);
@@ -219,6 +243,7 @@ async function search(context, word) {
   const report = { visits: [], searches: [], keyboard: [], touch: [] };
   const chapter = pages.find((name) => name.startsWith("book/rnn")) ?? pages[0];
   const quizzed = pages.find((name) => name.endsWith("order-and-state.html")) ?? chapter;
+  const defined = pages.find((name) => name.endsWith("lstm/backward.html")) ?? chapter;
   const tasks = [];
   for (const width of WIDTHS) {
     for (const colorScheme of SCHEMES) {
@@ -234,6 +259,7 @@ async function search(context, word) {
         tasks.push(async () => report.searches.push(await search(context, "recurrent")));
         tasks.push(async () => report.keyboard.push(await keyboard(context, chapter)));
         tasks.push(async () => { report.quiz = await quiz(context, quizzed); });
+        tasks.push(async () => { report.hover = await hover(context, defined); });
         tasks.push(async () => { report.practice = await practise(context, "book/handbook.html"); });
       }
       if (colorScheme === "light" && width < 500) tasks.push(async () => { report.menu = await menu(context, chapter); });

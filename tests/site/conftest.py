@@ -52,11 +52,8 @@ def pages(site):
 
 
 @pytest.fixture(scope="session")
-def browsed(site, pages):
-    """What a browser met on every page, wide and narrow, light and dark: the report of browse.js."""
-    node, chromium = find("node", "nodejs"), find("chromium", "chromium-browser", "google-chrome")
-    npm_package("playwright-core/package.json")
-    npm_package("axe-core/axe.min.js")
+def base(site):
+    """Where the site is served while the checks run."""
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *arguments):
@@ -64,14 +61,31 @@ def browsed(site, pages):
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=site))
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    base = f"http://127.0.0.1:{server.server_port}"
-    try:
-        command = [node, str(Path(__file__).with_name("browse.js")), chromium, str(TOOLS), base, *pages]
-        run = subprocess.run(command, capture_output=True, text=True, timeout=2400)
-    finally:
-        server.shutdown()
-        server.server_close()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def driven(script, browser, base, pages):
+    """What a script of this folder prints about the pages in a browser."""
+    command = [find("node", "nodejs"), str(Path(__file__).with_name(script)), browser, str(TOOLS), base, *pages]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=2700)
     if run.returncode:
-        pytest.fail(f"browse.js failed:\n{run.stderr[-3000:]}")
-    (ROOT / "_build/browsed.json").write_text(run.stdout, encoding="utf-8")
+        pytest.fail(f"{script} failed:\n{run.stderr[-3000:]}")
+    (ROOT / f"_build/{script}on").write_text(run.stdout, encoding="utf-8")
     return json.loads(run.stdout)
+
+
+@pytest.fixture(scope="session")
+def browsed(base, pages):
+    """What a browser met on every page, wide and narrow, light and dark: the report of browse.js."""
+    npm_package("playwright-core/package.json")
+    npm_package("axe-core/axe.min.js")
+    return driven("browse.js", find("chromium", "chromium-browser", "google-chrome"), base, pages)
+
+
+@pytest.fixture(scope="session")
+def second(base, pages):
+    """What Firefox met on every page: the report of firefox.js."""
+    npm_package("puppeteer-core/package.json")
+    return driven("firefox.js", find("firefox-esr", "firefox"), base, pages)

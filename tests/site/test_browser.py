@@ -6,7 +6,8 @@ from collections import Counter
 import pytest
 from page_measures import PIXELS
 
-LIMIT = 800_000                                           # gzipped bytes of a page and everything that it loads
+LIMIT = 500_000                                           # gzipped bytes of a page and everything that it loads
+SHIFT = 0.05                                              # cumulative, without that which a reader causes
 
 
 def found(browsed, what):
@@ -41,6 +42,17 @@ def test_no_page_scrolls_sideways(browsed):
 def test_pages_are_light(browsed):
     heavy = {visit["page"]: visit["gzipped"] for visit in browsed["visits"] if visit["gzipped"] > LIMIT}
     assert not heavy, f"gzipped bytes, {LIMIT} allowed: {heavy}"
+
+
+def test_no_page_moves_while_it_loads(browsed):
+    moved = {(visit["page"], visit["width"]): visit["shift"] for visit in browsed["visits"] if visit["shift"] > SHIFT}
+    assert not moved, f"layout shift, {SHIFT} allowed: {moved}"
+
+
+def test_a_term_shows_its_definition_under_the_mouse_and_under_the_focus(browsed):
+    by_mouse, by_focus = browsed["hover"]["shown"]
+    assert by_mouse == by_focus
+    assert len(by_mouse.split()) > 5
 
 
 def test_no_page_of_a_chapter_is_taller_than_its_measure(browsed):
@@ -92,3 +104,11 @@ def test_figures_answer_to_the_keyboard_and_to_a_finger(browsed):
 
 def test_contents_open_and_close_on_a_telephone(browsed):
     assert browsed["menu"] == {"before": False, "opened": True, "closed": True}
+
+
+@pytest.mark.parametrize("what", ["errors", "overflow", "undrawn", "flat"])
+def test_in_firefox_no_page_has(second, pages, what):
+    """No script error, nothing that scrolls sideways, no figure without its words, no formula without a height."""
+    assert [visit["page"] for visit in second] == pages
+    bad = {visit["page"]: visit[what] for visit in second if visit[what]}
+    assert not bad, bad
