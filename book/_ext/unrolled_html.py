@@ -119,6 +119,8 @@ def mend(html):
         needless += [f'script[src*="{name}.js"]' for name in ("searchtools", "language_data", "searchindex")]
     for tag in soup.select(", ".join(needless)):
         tag.decompose()
+    if soup.title and soup.title.string == "Unrolled — Unrolled":
+        soup.title.string = "Unrolled: sequence models derived, built and measured"
     for tag in soup.select("summary p"):                  # only phrasing may stand in a summary
         tag.name = "span"
     headless = "article.bd-article, section:has(> h1), section#exercise-content, section#solution-content"

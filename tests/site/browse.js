@@ -231,7 +231,7 @@ async function hover(context, name) {
 async function search(context, word) {
   const page = await context.newPage();
   const seen = watch(page);
-  await page.goto(`${base}/search.html?q=${word}`, { waitUntil: "networkidle" });
+  await page.goto(`${base}/search.html?q=${encodeURIComponent(word)}`, { waitUntil: "networkidle" });
   await page.waitForSelector("#search-results li a", { timeout: 10000 }).catch(() => {});
   const found = await page.locator("#search-results li a").evaluateAll((links) => links.map((link) => link.href));
   await page.close();
@@ -256,7 +256,9 @@ async function search(context, word) {
         if (seen.figures && colorScheme === "light") report.touch.push(...(await touch(context, name, width < 500)));
       }));
       if (colorScheme === "light" && width > 500) {
-        tasks.push(async () => report.searches.push(await search(context, "recurrent")));
+        for (const words of ["recurrent", "positional encoding", "padding mask", "vanishing gradient", "forget gate"]) {
+          tasks.push(async () => report.searches.push(await search(context, words)));
+        }
         tasks.push(async () => report.keyboard.push(await keyboard(context, chapter)));
         tasks.push(async () => { report.quiz = await quiz(context, quizzed); });
         tasks.push(async () => { report.hover = await hover(context, defined); });

@@ -61,9 +61,14 @@ def test_no_page_of_a_chapter_is_taller_than_its_measure(browsed):
     assert not tall, f"pixels at 1,280, {PIXELS} allowed: {tall}"
 
 
-def test_search_finds_the_chapters(browsed):
+FIRST = {"recurrent": "rnn/", "positional encoding": "transformers-vs-rnn/where-am-i", "padding mask": "attention/",
+         "vanishing gradient": "bptt/", "forget gate": "lstm/"}
+
+
+def test_search_puts_a_page_that_teaches_first(browsed):
+    assert {search["word"] for search in browsed["searches"]} == set(FIRST)
     for search in browsed["searches"]:
-        assert any("/book/rnn" in address for address in search["found"]), search
+        assert f"/book/{FIRST[search['word']]}" in search["found"][0], search
         assert not search["external"]
         assert not search["errors"]
 
