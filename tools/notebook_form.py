@@ -22,10 +22,11 @@ METADATA = {
 }
 SETUP = """\
 try:
-    from unrolled.page import plots
+    import unrolled
 except ModuleNotFoundError:
     raise ModuleNotFoundError("This page needs the package `unrolled`: in a clone of the repository run "
                               "`make environment`, and open the page with the Python of .venv.") from None
+from unrolled.page import plots
 
 plots.use_style()"""
 FOLDED = {"hide-cell", "hide-input", "remove-cell"}  # folded on the site, so Jupyter and Colab fold them as well

@@ -78,7 +78,7 @@ def test_outputs_that_are_kept(outputs, kept):
 
 
 def test_setup_cell_says_in_a_sentence_what_to_do_where_the_package_is_missing(monkeypatch):
-    monkeypatch.setitem(sys.modules, "unrolled.page", None)
+    monkeypatch.setitem(sys.modules, "unrolled", None)
     with pytest.raises(ModuleNotFoundError, match="in a clone of the repository run `make environment`"):
         exec(notebook_form.SETUP, {})
 
