@@ -35,7 +35,8 @@ from docutils.statemachine import StringList
 from sphinx import addnodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
-from unrolled_directives import Claims, Record
+from unrolled_directives import Record
+from unrolled_ledger import Claims
 
 logger = logging.getLogger(__name__)
 HANDBOOK, DECK, SCRIPT = "book/handbook", "_static/unrolled.apkg", "practice.js"
