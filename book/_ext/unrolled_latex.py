@@ -29,9 +29,9 @@ class ForLatex(SphinxPostTransform):
 
 
 def widths(table):
-    """A number for each column: its longest word or, if that is more, the root of all its text."""
+    """A number for each column: its longest word or, if that is more, three times the root of a cell's mean length."""
     rows = [[entry.astext() for entry in row.findall(nodes.entry)] for row in table.findall(nodes.row)]
-    return [max(max(len(word) for text in column for word in re.split(r"[\s_.(-]", text)) + 2,
+    return [max(min(max(len(word) for text in column for word in text.split()), 26) + 2,
                 round((sum(map(len, column)) / len(column)) ** 0.5 * 3)) for column in zip(*rows, strict=True)]
 
 
