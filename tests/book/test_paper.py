@@ -22,6 +22,7 @@ myst_enable_extensions = ["amsmath", "colon_fence", "dollarmath"]
 exclude_patterns = ["_build"]
 html_math_renderer = "mathml"
 latex_engine = "xelatex"
+nb_mime_priority_overrides = [["latex", "image/svg+xml", 5]]
 nb_execution_mode = "cache"
 numfig = math_numfig = True
 math_eqref_format = "({number})"
@@ -65,7 +66,8 @@ CLAIM = """from IPython.display import SVG, display
 bundle = {"key": "in-order", "figure": "1 < 2", "verdict": "holds", "kind": "exact", "basis": "exact"}
 shown = {"application/vnd.unrolled.claim+json": bundle, "text/markdown": "**holds** `in-order`"}
 display(shown, raw=True)  # claim("in-order")
-print("✓ ─ → −")"""
+display(SVG('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'))
+print("─ → −")"""
 ASKED = """# Questions
 
 **1. Why?**
@@ -127,7 +129,8 @@ def test_the_latex_has_what_the_pages_have_and_no_leftovers(book):
     [path] = book("latex").glob("*.tex")
     text = path.read_text(encoding="utf-8")
     for inside in (r"\textcolor[HTML]{D55E00}", r"\textcolor[HTML]{0072B2}", "In order.", "The sum.", "Because of",
-                   "It is not lost.", "No more.", "Pull.", "✓ ─ → −", r"\begin{longtable}"):
+                   "It is not lost.", "No more.", "Pull.", "─ → −", r"\begin{longtable}",
+                   r"\sphinxincludegraphics"):
         assert inside in text, inside
     for outside in (r"\textcolor{#", r"\begin{align*}", r"\begin{split}\begin{split}", "<details", "<math", "<div"):
         assert outside not in text, outside
