@@ -115,7 +115,8 @@ def typeset(folder):
     log = folder / "unrolled.log"
     log.unlink(missing_ok=True)
     command = ["latexmk", "-xelatex", "-interaction=nonstopmode", "-halt-on-error", "-silent", "unrolled.tex"]
-    code = subprocess.run(command, cwd=folder, stdout=subprocess.DEVNULL).returncode
+    code = subprocess.run(command, cwd=folder, stdout=subprocess.DEVNULL,
+                          env=os.environ | {"LATEXOPTS": ""}).returncode         # which Sphinx's latexmkrc reads
     if code:
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
         first = next((at for at, line in enumerate(lines) if line.startswith("!")), len(lines))
