@@ -87,7 +87,7 @@ def paper(kind):
     sphinx["config"] = {key: value for key, value in sphinx["config"].items()
                         if not key.startswith(("sitemap_", "ogp_", "notfound_", "tippy_"))}
     package = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    sphinx["config"]["version"] = package["version"]
+    sphinx["config"]["version"] = sphinx["config"]["release"] = package["version"]
     sphinx["extra_extensions"].append("sphinxcontrib.rsvgconverter")
     place = BUILD / kind
     temporary = ROOT / f"_{kind}.yml"                # paths in it are relative to where it lies
@@ -95,19 +95,32 @@ def paper(kind):
     builder = ["--builder", "custom", "--custom-builder", kind] if kind == "epub" else ["--builder", "latex"]
     start = "from jupyter_book.cli.main import main; main()"
     try:
-        subprocess.run([sys.executable, "-c", start, "build", ".", "--path-output", str(place), "--config", temporary,
-                        *builder, "--keep-going"], cwd=ROOT, check=False, env=os.environ | {"OMP_NUM_THREADS": "1"})
+        code = subprocess.run([sys.executable, "-c", start, "build", ".", "--path-output", str(place), "--config",
+                               temporary, *builder, "--keep-going"], cwd=ROOT,
+                              env=os.environ | {"OMP_NUM_THREADS": "1"}).returncode
     finally:
         temporary.unlink()
+    if code:
+        sys.exit(f"The {kind} was not built: the messages above say why (exit {code}).")
     if kind == "pdf":
-        tex = place / "_build/latex"
-        subprocess.run(["latexmk", "-xelatex", "-interaction=nonstopmode", "-f", "-silent", "unrolled.tex"], cwd=tex)
+        typeset(place / "_build/latex")
     made = place / ("_build/latex/unrolled.pdf" if kind == "pdf" else "_build/epub/Unrolled.epub")
-    if not made.exists():
-        sys.exit(f"There is no {made.relative_to(ROOT)}: the messages above say why.")
     DOWNLOADS.mkdir(exist_ok=True)
     shutil.copy(made, DOWNLOADS / f"unrolled.{kind}")
     print(f"\n{(DOWNLOADS / f'unrolled.{kind}').relative_to(ROOT)} is ready.\n")
+
+
+def typeset(folder):
+    """Run XeLaTeX as often as it needs; end with the first error of its log if there is one."""
+    log = folder / "unrolled.log"
+    log.unlink(missing_ok=True)
+    command = ["latexmk", "-xelatex", "-interaction=nonstopmode", "-halt-on-error", "-silent", "unrolled.tex"]
+    code = subprocess.run(command, cwd=folder, stdout=subprocess.DEVNULL,
+                          env=os.environ | {"LATEXOPTS": ""}).returncode         # which Sphinx's latexmkrc reads
+    if code:
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
+        first = next((at for at, line in enumerate(lines) if line.startswith("!")), len(lines))
+        sys.exit("\n".join(["XeLaTeX stopped:", *lines[first:first + 8], f"The whole log: {log.relative_to(ROOT)}"]))
 
 
 def archive():

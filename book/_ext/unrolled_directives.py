@@ -178,7 +178,7 @@ class Downloads(Record):
             path = Path(self.env.srcdir, "_build/downloads", name)
             self.env.note_dependency(str(path))
             line = nodes.paragraph()
-            if path.exists():
+            if path.exists() and self.env.app.builder.name == "html":       # no book holds the book
                 shutil.copy(path, Path(self.env.app.outdir, name))
                 up = "../" * self.env.docname.count("/")
                 line += nodes.reference("", name, refuri=f"{up}{name}")

@@ -211,6 +211,8 @@ class PageMap(SphinxDirective):
     optional_arguments = 1
 
     def run(self):
+        if self.env.app.builder.format != "html":               # a map is its links, and there the contents lead
+            return []
         root = Path(self.env.srcdir)
         try:
             found = chapters(root)

@@ -35,7 +35,8 @@ from docutils.statemachine import StringList
 from sphinx import addnodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
-from unrolled_directives import Claims, Record
+from unrolled_directives import Record
+from unrolled_ledger import Claims
 
 logger = logging.getLogger(__name__)
 HANDBOOK, DECK, SCRIPT = "book/handbook", "_static/unrolled.apkg", "practice.js"
@@ -166,6 +167,15 @@ def visit_practice(self, node):
     raise nodes.SkipNode
 
 
+def folded_in_latex(self, node):
+    self.body.append("\n\n\\noindent\\textbf{")
+    node.children[0].walkabout(self)
+    self.body.append("}\\par\\nobreak\n")
+    for child in node.children[1].children:
+        child.walkabout(self)
+    raise nodes.SkipNode
+
+
 def passed(self, node):
     """Other builders show what is inside, and nothing around it."""
 
@@ -278,9 +288,9 @@ def add_script(app, pagename, templatename, context, doctree):
 
 def setup(app):
     show, skip = (passed, passed), (skipped, None)
-    others = ("latex", "text", "man", "texinfo")
-    app.add_node(folded, html=(visit_folded, None), **dict.fromkeys(others, show))
-    app.add_node(practice, html=(visit_practice, None), **dict.fromkeys(others, skip))
+    others = ("text", "man", "texinfo")
+    app.add_node(folded, html=(visit_folded, None), latex=(folded_in_latex, None), **dict.fromkeys(others, show))
+    app.add_node(practice, html=(visit_practice, None), latex=skip, **dict.fromkeys(others, skip))
     app.add_directive("questions", Questions)
     app.add_directive("practice", Practice)
     app.add_post_transform(Borrow)

@@ -103,11 +103,12 @@ def passed(self, node):
 
 
 def option_in_latex(self, node):
-    self.body.append("\n\n" + (r"$\checkmark$ " if node["kind"] == "right" else r"$\times$ "))
+    mark = r"$\checkmark$" if node["kind"] == "right" else r"$\times$"
+    self.body.append("\n\\begin{itemize}\\item[" + mark + "] ")
     node.children[0].walkabout(self)
-    self.body.append(r"\par{\small ")
+    self.body.append("\n\n{\\small ")
     node.children[1].walkabout(self)
-    self.body.append("\\par}\n")
+    self.body.append("\\par}\\end{itemize}\n")
     raise nodes.SkipNode
 
 

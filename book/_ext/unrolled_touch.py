@@ -72,8 +72,9 @@ def depart_stage(self, node):
     self.body.append("<noscript>This figure needs JavaScript. Its caption says what it shows.</noscript></div>\n")
 
 
-def skip_stage(self, node):
-    raise nodes.SkipNode                                      # on paper there is the caption
+def stage_in_latex(self, node):
+    self.body.append("\\emph{On the site, this figure moves.}\n")
+    raise nodes.SkipNode
 
 
 def scripts_of_this_page(app, pagename, templatename, context, doctree):
@@ -84,7 +85,7 @@ def scripts_of_this_page(app, pagename, templatename, context, doctree):
 
 
 def setup(app):
-    app.add_node(stage, html=(visit_stage, depart_stage), latex=(skip_stage, None))
+    app.add_node(stage, html=(visit_stage, depart_stage), latex=(stage_in_latex, None))
     app.add_directive("touch", Touch)
     app.connect("html-page-context", scripts_of_this_page)
     return {"parallel_read_safe": True, "parallel_write_safe": True, "env_version": 2}

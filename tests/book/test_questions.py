@@ -113,7 +113,7 @@ def test_numbers_stand_in_what_backs_them(entry):
 
 CONFIGURATION = """
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx_design", "sphinx_external_toc", "unrolled_directives",
-              "unrolled_execution", "unrolled_questions"]
+              "unrolled_execution", "unrolled_ledger", "unrolled_questions"]
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 exclude_patterns = ["_build"]
 html_baseurl = "https://example.org/course"
