@@ -69,7 +69,7 @@ Unrolled.figures.text = {
       const told = order.filter(([share]) => share > 0).map(([share, place]) =>
         `${spoken(letters[place])} (${back(place)}, ${Math.round(100 * share / total)}%)`).join(", ");
       const percent = 100 * probabilities[network][at], count = this.last(shares, 0.9);
-      say(`${name}, ${networks[network].name}. Letter ${at + 1}, ${spoken(letters[at])}: its value is ` +
+      say(`${name}. Letter ${at + 1}, ${spoken(letters[at])}: its value is ` +
         `${signed(values[at], 2)}. Next comes ${spoken(letters[at + 1] ?? next)}, to which the network gives ` +
         `${percent < 1 ? "less than 1" : Math.round(percent)}%. The gradient of that prediction lies mostly on ${told}; ` +
         `nine tenths of it on the last ${count === 1 ? "letter" : `${count} letters`}.`);
