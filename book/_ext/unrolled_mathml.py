@@ -11,12 +11,14 @@ FUNCTION = r"<mi>(?:arg|cos|dim|exp|lim|log|ln|max|min|sin|tanh)</mi>"
 POWER = r"(?:<mn>[^<]*</mn>|<mi>[^<]*</mi>|<mrow>(?:<m[ion]>[^<]*</m[ion]>)*</mrow>)"
 THIN = '<mspace width="0.1667em" />'
 BEFORE = re.compile(rf"(</(?:mi|mn|msub|msup|msubsup|mrow|mfrac)>|&#x00029;</mo>)((?:<msu[bp]>)?{FUNCTION})")
-AFTER = re.compile(rf"({FUNCTION}|<msu[bp]>{FUNCTION}{POWER}</msu[bp]>)(<(?:mi|mn|msub|msup|msubsup|mfrac|mstyle)\b)")
+ALONE = r"(?<!<msup>)(?<!<msub>)(?<!<msubsup>)"
+AFTER = re.compile(rf"({ALONE}{FUNCTION}|<msu[bp]>{FUNCTION}{POWER}</msu[bp]>)(<(?:mi|mn|msub|msup|msubsup|mfrac|mstyle)\b)")
 
 
 def mathml(text, display="inline"):
     """MathML of a formula, with the thin space that TeX puts round a function's name, and none round a derivative."""
     found = convert(text, display=display).replace("<mo>&#x02202;</mo>", "<mi>&#x02202;</mi>")
+    found = found.replace(' columnspacing=""', "")            # it writes one where a table has one column
     return AFTER.sub(rf"\1{THIN}\2", BEFORE.sub(rf"\1{THIN}\2", found))
 
 
