@@ -12,7 +12,8 @@ POWER = r"(?:<mn>[^<]*</mn>|<mi>[^<]*</mi>|<mrow>(?:<m[ion]>[^<]*</m[ion]>)*</mr
 THIN = '<mspace width="0.1667em" />'
 BEFORE = re.compile(rf"(</(?:mi|mn|msub|msup|msubsup|mrow|mfrac)>|&#x00029;</mo>)((?:<msu[bp]>)?{FUNCTION})")
 ALONE = r"(?<!<msup>)(?<!<msub>)(?<!<msubsup>)"
-AFTER = re.compile(rf"({ALONE}{FUNCTION}|<msu[bp]>{FUNCTION}{POWER}</msu[bp]>)(<(?:mi|mn|msub|msup|msubsup|mfrac|mstyle)\b)")
+NAME = rf"{ALONE}{FUNCTION}|<msu[bp]>{FUNCTION}{POWER}</msu[bp]>"
+AFTER = re.compile(rf"({NAME})(<(?:mi|mn|msub|msup|msubsup|mfrac|mstyle)\b)")
 
 
 def mathml(text, display="inline"):
