@@ -8,7 +8,7 @@ const { pathToFileURL } = require("url");
 const [executablePath, tools, base, ...pages] = process.argv.slice(2);
 
 (async () => {
-  const entry = pathToFileURL(path.join(tools, "node_modules/puppeteer-core/lib/esm/puppeteer/puppeteer-core.js"));
+  const entry = pathToFileURL(path.join(tools, "node_modules/puppeteer-core/lib/puppeteer/puppeteer-core.js"));
   const { default: puppeteer } = await import(entry);
   const browser = await puppeteer.launch({ browser: "firefox", executablePath, headless: true });
   const page = await browser.newPage(), visits = [];
