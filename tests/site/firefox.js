@@ -10,9 +10,9 @@ const [executablePath, tools, base, ...pages] = process.argv.slice(2);
 (async () => {
   const entry = pathToFileURL(path.join(tools, "node_modules/puppeteer-core/lib/puppeteer/puppeteer-core.js"));
   const { default: puppeteer } = await import(entry);
-  const browser = await puppeteer.launch({ browser: "firefox", executablePath, headless: true });
+  const browser = await puppeteer.launch({ browser: "firefox", executablePath, headless: true,
+    defaultViewport: null, args: ["--width=1280", "--height=900"] });
   const page = await browser.newPage(), visits = [];
-  await page.setViewport({ width: 1280, height: 900 });
   let errors = [];
   page.on("pageerror", (error) => errors.push(String(error)));
   page.on("console", (message) => { if (message.type() === "error") errors.push(message.text()); });
