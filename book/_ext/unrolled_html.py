@@ -141,10 +141,34 @@ def mend(html):
     for tag in soup.select("thead th"):
         if not tag.get_text(strip=True) and not tag.find("img"):
             tag.name = "td"                               # the corner of a table is no header
+    for tag in soup.select("thead th:has(math):not(:has(.visually-hidden))"):
+        math = " ".join(part.get_text(" ", strip=True) for part in tag.select("math"))
+        if "".join(tag.get_text().split()) == "".join(math.split()):      # a header that is a formula needs words, too
+            words = soup.new_tag("span", attrs={"class": "visually-hidden"})
+            words.string = math
+            (tag.p or tag).append(words)
+    for tag in soup.select("details img"):                # one that is folded away is loaded when it is wanted
+        tag["loading"] = "lazy"
+    preload(soup)
     for tag in soup.select("ul > ul"):                    # the list of a package's modules belongs to its line
         if (line := tag.find_previous_sibling("li")) is not None:
             line.append(tag.extract())
     return soup.decode(formatter=VOID)
+
+
+def preload(soup):
+    """Ask at once for the fonts that a page shows: one that comes late is left out, and nothing moves (`optional`)."""
+    sheet = soup.select_one('link[href*="_static/unrolled.css"]')
+    if sheet is None or soup.select_one("link[rel=preload][as=font]"):
+        return
+    serif = "source-serif-4-latin-{}.woff2"
+    wanted = [serif.format("400-normal"), *[serif.format("600-normal")] * bool(soup.select("main h1"))]
+    wanted += [serif.format("400-italic")] * bool(soup.select("main p em, main blockquote"))
+    wanted += ["stix-two-math-latin-400-normal.woff"] * bool(soup.select("main math"))
+    for name in wanted:
+        address = sheet["href"].partition("unrolled.css")[0] + f"fonts/{name}"
+        kind = {"as": "font", "type": f"font/{name.rpartition('.')[2]}", "crossorigin": ""}
+        sheet.insert_before(soup.new_tag("link", attrs={"rel": "preload", "href": address} | kind))
 
 
 def setup(app):

@@ -197,7 +197,8 @@ async function touch(context, name, finger) {
         await control.selectOption({ index: (await control.evaluate((one) => one.selectedIndex)) ? 0 : 1 });
       } else if (finger) {
         const { width, height } = await control.boundingBox();
-        await control.tap({ position: { x: range ? 0.8 * width : width / 2, y: height / 2 } });
+        const far = await control.evaluate((one) => (one.value - one.min) / (one.max - one.min) > 0.5);
+        await control.tap({ position: { x: (range ? (far ? 0.2 : 0.8) : 0.5) * width, y: height / 2 } });
       } else {
         await control.focus();
         await page.keyboard.press(range ? "ArrowRight" : "Enter");

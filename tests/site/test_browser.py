@@ -61,7 +61,7 @@ def test_no_page_of_a_chapter_is_taller_than_its_measure(browsed):
     assert not tall, f"pixels at 1,280, {PIXELS} allowed: {tall}"
 
 
-FIRST = {"recurrent": "rnn/", "positional encoding": "transformers-vs-rnn/where-am-i", "padding mask": "attention/",
+FIRST = {"recurrent": "rnn/", "positional encoding": "transformers-vs-rnn/", "padding mask": "attention/",
          "vanishing gradient": "bptt/", "forget gate": "lstm/"}
 
 
