@@ -60,6 +60,9 @@ def finish(app, exception):
         canonical=f'<link rel="canonical" href="{app.config.html_baseurl}{front}.html">\n' * bool(
             app.config.html_baseurl)), encoding="utf-8")
     (out / "llms.txt").write_text(overview(app), encoding="utf-8")
+    for tips in out.glob("_static/tippy/**/*.js"):        # a figure is loaded when its tip is shown
+        text = tips.read_text(encoding="utf-8")
+        tips.write_text(re.sub("<img (?!loading)", r'<img loading=\\"lazy\\" ', text), encoding="utf-8")
     for page in out.rglob("*.html"):
         if "_static" not in page.parts and page != out / "index.html":
             before = page.read_text(encoding="utf-8")
@@ -147,8 +150,6 @@ def mend(html):
             words = soup.new_tag("span", attrs={"class": "visually-hidden"})
             words.string = math
             (tag.p or tag).append(words)
-    for tag in soup.select("details img"):                # one that is folded away is loaded when it is wanted
-        tag["loading"] = "lazy"
     preload(soup)
     for tag in soup.select("ul > ul"):                    # the list of a package's modules belongs to its line
         if (line := tag.find_previous_sibling("li")) is not None:

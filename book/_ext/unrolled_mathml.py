@@ -38,9 +38,8 @@ def breakable(found):
 
 def mathml(text, display="inline"):
     """MathML of a formula, with the thin space that TeX puts round a function's name, and none round a derivative."""
-    for unknown, known in (("\\argmax", r"\operatorname{argmax}"), (r"\lVert", r"\|"), (r"\rVert", r"\|")):
-        text = text.replace(unknown, known)
     found = convert(text, display=display).replace("<mo>&#x02202;</mo>", "<mi>&#x02202;</mi>")
+    found = re.sub(r">\\[lr]Vert<", ">&#x02016;<", found).replace(r">\arg<", ">arg<")      # two names it does not know
     found = found.replace(' columnspacing=""', "")            # it writes one where a table has one column
     return AFTER.sub(rf"\1{THIN}\2", BEFORE.sub(rf"\1{THIN}\2", found))
 
