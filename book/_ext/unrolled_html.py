@@ -2,8 +2,10 @@
 
 import os
 import re
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
+from xml.etree import ElementTree
 
 import yaml
 from bs4 import BeautifulSoup
@@ -67,7 +69,7 @@ def finish(app, exception):
         if "_static" not in page.parts and page != out / "index.html":
             before = page.read_text(encoding="utf-8")
             if not before.endswith(MENDED):               # or this build has not written it
-                page.write_text(mend(before) + MENDED, encoding="utf-8")
+                page.write_text(mend(before, page.parent, out) + MENDED, encoding="utf-8")
 
 
 def overview(app):
@@ -110,20 +112,27 @@ FRONT = """<!DOCTYPE html>
 
 MENDED = "<!-- mended -->\n"
 MINIMAL = HTMLFormatter.REGISTRY["minimal"].entity_substitution
+PREFERRED = '(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")'
 VOID = HTMLFormatter(entity_substitution=MINIMAL, void_element_close_prefix="")     # <br>, not <br/>
 
 
-def mend(html):
-    """Mend what is invalid, inaccessible or needless in the theme's HTML. Mending twice changes nothing."""
+def mend(html, folder, out):
+    """Mend what is invalid, inaccessible or needless in the theme's HTML. Mending twice changes nothing.
+
+    folder: where the page lies; out: the site. Of the 404 page, which is shown anywhere, the addresses are absolute.
+    """
     soup = BeautifulSoup(html, "html.parser")
     needless = ['script[src*="fontawesome.js"]', 'link[href*="sphinx-thebe"]', "h1:empty",
-                'meta[name="viewport"] ~ meta[name="viewport"]']
+                "link[rel=preload][as=script]", 'meta[name="viewport"] ~ meta[name="viewport"]']
     if not soup.select_one("#search-results"):            # the index grows with the book, and serves where one searches
         needless += [f'script[src*="{name}.js"]' for name in ("searchtools", "language_data", "searchindex")]
     for tag in soup.select(", ".join(needless)):
         tag.decompose()
     if soup.title and soup.title.string == "Unrolled — Unrolled":
         soup.title.string = "Unrolled: sequence models derived, built and measured"
+    if not soup.select_one("meta[name=description]"):     # the index, the search, a module's source
+        about = f"{soup.title.string}: a page of an open course on sequence models"
+        soup.head.append(soup.new_tag("meta", attrs={"name": "description", "content": about}))
     for tag in soup.select("summary p"):                  # only phrasing may stand in a summary
         tag.name = "span"
     headless = "article.bd-article, section:has(> h1), section#exercise-content, section#solution-content"
@@ -151,10 +160,32 @@ def mend(html):
             words.string = math
             (tag.p or tag).append(words)
     preload(soup)
+    for tag in soup.select("script[src]"):                # in their order, once the page is there
+        if "documentation_options" in tag["src"]:         # but this one, whose names the page's own scripts use
+            tag.string = (out / "_static/documentation_options.js").read_text(encoding="utf-8")
+            del tag["src"]
+        else:
+            tag["defer"] = ""
+    soup.html["data-theme"] = "light"                     # "auto" has no colours: without scripts the page has these,
+    for tag in soup.select("head script:not([src])"):     # and with them the reader's, before anything is drawn
+        if tag.string:
+            tag.string = tag.string.replace('getItem("theme") || "auto"', f'getItem("theme") || {PREFERRED}')
+    for tag in soup.select('img[src$=".svg"]:not([width])'):
+        absolute = tag["src"].startswith("/")
+        tag["width"], tag["height"] = size(out / "_static" / Path(tag["src"]).name if absolute else folder / tag["src"])
     for tag in soup.select("ul > ul"):                    # the list of a package's modules belongs to its line
         if (line := tag.find_previous_sibling("li")) is not None:
             line.append(tag.extract())
     return soup.decode(formatter=VOID)
+
+
+@cache
+def size(path):
+    """Width and height in pixels of an SVG: the place that a page keeps until the image comes."""
+    root = ElementTree.parse(path).getroot()
+    scale = 4 / 3 if root.get("width", "").endswith("pt") else 1         # points to pixels
+    width, height = map(float, root.get("viewBox").split()[2:])
+    return round(scale * width), round(scale * height)
 
 
 def preload(soup):

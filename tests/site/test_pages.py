@@ -60,6 +60,25 @@ def test_every_image_says_what_it_shows(site, pages):
     assert not mute, "\n".join(mute)
 
 
+def test_every_image_has_its_place_before_it_comes(site, pages):
+    """Without width and height the text below would move."""
+    sizeless = [(page, image["src"]) for page in pages for image in parsed(site / page).find_all("img")
+                if not (image.get("width", "").isdigit() and image.get("height", "").isdigit())]
+    assert not sizeless
+
+
+def test_a_page_waits_for_one_style_sheet_and_for_no_script(site, pages):
+    for page in set(pages) - {"index.html"}:
+        head = parsed(site / page).head
+        assert len(head.select("link[rel=stylesheet]")) == 1, page
+        assert not head.select("script[src]:not([defer])"), page
+
+
+def test_a_page_has_colours_without_scripts(site, pages):
+    schemes = {parsed(site / page).html["data-theme"] for page in set(pages) - {"index.html"}}
+    assert schemes == {"light"}
+
+
 def test_every_page_has_a_title_a_language_and_one_first_heading(site, pages):
     for page in pages:
         soup = parsed(site / page)
@@ -77,6 +96,13 @@ def test_front_door_leads_to_the_front_page(site):
 
 
 @pytest.mark.skipif("REPOSITORY" in os.environ, reason="the repository has an address")
+def test_everything_that_the_style_sheet_names_is_there(site):
+    sheet = site / "_static/site.css"
+    addresses = re.findall(r"""url\(["']?(?!data:|#)([^"')]+)""", sheet.read_text(encoding="utf-8"))
+    assert addresses
+    assert [address for address in addresses if not (sheet.parent / unquote(address)).is_file()] == []
+
+
 def test_nothing_leads_to_a_repository_that_has_no_address(site, pages):
     hosts = re.compile(r"github\.com|mybinder\.org|colab\.research")
     for page in pages:
