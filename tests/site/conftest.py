@@ -89,3 +89,13 @@ def second(base, pages):
     """What Firefox met on every page: the report of firefox.js."""
     npm_package("puppeteer-core/package.json")
     return driven("firefox.js", find("firefox-esr", "firefox"), base, pages)
+
+
+@pytest.fixture(scope="session")
+def audited(base, pages):
+    """What Lighthouse says of a page of each folder and of the pages that stand alone: the report of lighthouse.js."""
+    npm_package("lighthouse/core/index.js")
+    kinds = {page.rpartition("/")[0]: page for page in reversed(pages) if not page.endswith("index.html")}
+    alone = [f"book/{name}.html" for name in ("index", "claims", "handbook", "teach")] + ["search.html"]
+    return driven("lighthouse.js", find("chromium", "chromium-browser", "google-chrome"), base,
+                  sorted({*kinds.values(), *alone}))

@@ -49,6 +49,13 @@ def test_no_page_moves_while_it_loads(browsed):
     assert not moved, f"layout shift, {SHIFT} allowed: {moved}"
 
 
+def test_lighthouse_misses_nothing(audited):
+    """Accessibility, good practice and search engines on a page of each kind; its marks for speed are a machine's."""
+    assert len(audited) > 10
+    less = [visit for visit in audited if set(visit["scores"].values()) != {1}]
+    assert not less
+
+
 def test_a_term_shows_its_definition_under_the_mouse_and_under_the_focus(browsed):
     by_mouse, by_focus = browsed["hover"]["shown"]
     assert by_mouse == by_focus
