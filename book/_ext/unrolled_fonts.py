@@ -30,6 +30,7 @@ def subset_math(font, pages):
     texts = (page.read_text(encoding="utf-8") for page in pages)
     formulas = "".join(part for text in texts for part in re.findall(r"<math.*?</math>", text))
     used = set(unescape(re.sub(r"<[^>]*>", "", formulas)))
+    used |= {"\N{SQUARE ROOT}"} if "<msqrt" in formulas or "<mroot" in formulas else set()    # MathML writes none
     whole = TTFont(font)
     cut = subset.Subsetter(subset.Options(layout_features=["math", "ssty", "dtls", "flac"], flavor="woff"))
     cut.populate(unicodes=map(ord, used))

@@ -140,6 +140,10 @@ CHAPTER = """# Questions
 
 :::{dropdown} Answer
 It takes $H^2$, see [order](order.ipynb) and *count*.
+
+$$
+h_1 = 1
+$$
 :::
 """
 
