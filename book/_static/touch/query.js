@@ -72,7 +72,8 @@ Unrolled.figures.query = {
         `. The context, the mean of the values ${values.join(", ")} with these weights, is ${context.toFixed(3)}.`);
     };
     const number = (name, place) => slider(
-      { label: `query: wants a ${name}`, min: low, max: high, step: 0.25, value: query[place], says: (number) => signed(number) },
+      { label: `query: wants a ${name}`, min: low, max: high, step: 0.25, value: query[place],
+        says: (number) => signed(number) },
       (value) => { query[place] = value; draw(); });
     stage.append(
       element("svg", { viewBox: `0 0 ${W} ${H}`, "aria-hidden": "true" }, ...plane, arrow, ...shown, ...rows, moving),
