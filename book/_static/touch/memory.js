@@ -18,9 +18,10 @@ Unrolled.figures.memory = {
     const marks = element("g");
     const axis = [-1, 0, 1].flatMap((h) => [
       element("line", { x1: left, x2: W - 6, y1: height(h), y2: height(h), class: h ? "grid" : "axis" }),
-      element("text", { x: left - 8, y: height(h) + 5, "text-anchor": "end" }, signed(h))]);
+      element("text", { x: left - 8, y: height(h) + (h < 0 ? -3 : 5), "text-anchor": "end" }, signed(h))]);
     const days = alarms.map((_, t) => element("text", { x: at(t + 1), y: H - 14, "text-anchor": "middle" },
       String(t + 1)));
+    const named = element("text", { x: 0, y: H - 14 }, "hour");
     const draw = () => {
       const h = this.states(weight, alarms);
       marks.replaceChildren(...h.flatMap((value, t) => [
@@ -34,7 +35,7 @@ Unrolled.figures.memory = {
         `${signed(h[hours - 1], 3)} after hour ${hours}.`);
     };
     stage.append(
-      element("svg", { viewBox: `0 0 ${W} ${H}`, "aria-hidden": "true" }, ...axis, ...days, marks),
+      element("svg", { viewBox: `0 0 ${W} ${H}`, "aria-hidden": "true" }, ...axis, ...days, named, marks),
       slider({ label: "weight on the old memory", min: -2, max: 2.5, step: 0.05, value: weight,
         says: (w) => signed(w, 2) }, (value) => { weight = value; draw(); }),
       switches("alarm in hour", alarms.map((_, t) => String(t + 1)), [0],
