@@ -42,8 +42,8 @@ Unrolled.figures.chunks = {
           class: inside ? "solid" : "dashed dot" })));
       const { all, kept } = this.terms(steps, chunk), end = steps % chunk;
       say(`Chunks of ${chunk}: ${number} of them${end && number > 1 ? `, the last of ${end}` : ""}. Lag ${lag}: ` +
-        `${reached || "none"} of the ${steps} answers ha${reached === 1 ? "s" : "ve"} the bit of ${lag} step${lag > 1 ? "s" : ""} ago in the ` +
-        `same chunk${reached ? "" : ", so no credit reaches any bit"}. ` +
+        `${reached || "none"} of the ${steps} answers ha${reached === 1 ? "s" : "ve"} the bit of ` +
+        `${lag} step${lag > 1 ? "s" : ""} ago in the same chunk${reached ? "" : ", so no credit reaches any bit"}. ` +
         `Of all ${all} terms of the gradient, ${kept} are kept and ${all - kept} dropped.`);
     };
     stage.append(
