@@ -20,7 +20,8 @@
     return { label: make("label", {}, label, select), select };
   };
   const chapters = make("select", {}, make("option", { value: "" }, "any"),
-    ...sections.map((section) => make("option", { value: section.id }, section.querySelector("h2").firstChild.textContent)));
+    ...sections.map((section) =>
+      make("option", { value: section.id }, section.querySelector("h2").firstChild.textContent)));
   const filters = [choice("verdict", "verdict"), choice("kind", "kind"), choice("source", "source")];
   const search = make("input", { type: "search", placeholder: "forget gate, vanish, memory …" });
   const bet = make("button", { type: "button", "aria-pressed": "false" }, "Bet before you look");
@@ -44,7 +45,8 @@
       const said = row.querySelector(".said");
       if (said) {
         said.hidden = !(betting() && row.id in bets);
-        said.textContent = `You bet: ${inWords(bets[row.id] ?? "")}${bets[row.id] === wordOf(row) ? ", right" : ", otherwise"}.`;
+        const how = bets[row.id] === wordOf(row) ? "right" : "otherwise";
+        said.textContent = `You bet: ${inWords(bets[row.id] ?? "")}, ${how}.`;
       }
     }
     for (const section of sections) section.hidden = !section.querySelector('tr[id^="row-"]:not([hidden])');
@@ -59,7 +61,8 @@
     show();
   }
   for (const row of rows.filter(bettable)) {
-    const buttons = [["holds", "holds"], ["holds-if", "under a condition"], ["does-not-hold", "does not hold"]].map(([word, text]) => {
+    const verdicts = [["holds", "holds"], ["holds-if", "under a condition"], ["does-not-hold", "does not hold"]];
+    const buttons = verdicts.map(([word, text]) => {
       const button = make("button", { type: "button" }, text);
       button.addEventListener("click", () => {
         bets[row.id] = word;
@@ -68,7 +71,9 @@
       });
       return button;
     });
-    row.cells[1].append(make("div", { class: "bet", role: "group", "aria-label": "Your bet", hidden: "" }, ...buttons), make("p", { class: "said", hidden: "" }));
+    row.cells[1].append(
+      make("div", { class: "bet", role: "group", "aria-label": "Your bet", hidden: "" }, ...buttons),
+      make("p", { class: "said", hidden: "" }));
   }
   bet.addEventListener("click", () => { bet.setAttribute("aria-pressed", !betting()); show(); });
   again.addEventListener("click", () => { bets = {}; keep(); bet.focus(); });

@@ -28,7 +28,8 @@ document.addEventListener("click", (event) => {
 {
   const key = "unrolled-last", path = location.pathname.match(/book\/([^/]+\/[^/]+)\.html$/)?.[1];
   try {
-    if (path) localStorage.setItem(key, JSON.stringify({ path, title: document.querySelector("h1")?.firstChild?.textContent.trim() }));
+    const title = document.querySelector("h1")?.firstChild?.textContent.trim();
+    if (path) localStorage.setItem(key, JSON.stringify({ path, title }));
     const last = JSON.parse(localStorage.getItem(key)), start = document.querySelector(".start");
     if (last && start) {
       const link = document.createElement("a"), line = document.createElement("p");

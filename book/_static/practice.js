@@ -8,7 +8,7 @@
     level: text(section.querySelector(".level")), round: text(section.querySelector(".round")),
   }));
   let marks = {}, now = null, left = TIME, clock = null;
-  try { marks = JSON.parse(localStorage.getItem(KEPT)) ?? {}; } catch { /* a browser that keeps nothing still practises */ }
+  try { marks = JSON.parse(localStorage.getItem(KEPT)) ?? {}; } catch { /* nothing kept: it still practises */ }
 
   // Build
   const make = (tag, properties = {}, ...children) => {
@@ -68,11 +68,13 @@
     now = from[Math.floor(Math.random() * from.length)];
     stop();
     left = TIME;
-    const question = make("p", { className: "question", tabIndex: -1 }, ...copy(now.section.querySelector("h3")).childNodes);
+    const asked = copy(now.section.querySelector("h3")).childNodes;
+    const question = make("p", { className: "question", tabIndex: -1 }, ...asked);
     const time = make("span", { className: "time" }), start = button("Start the clock", () => (clock ? stop() : run()));
     time.setAttribute("role", "timer");
     const answer = button("Show the answer", () => reveal(answer));
-    shown.replaceChildren(question, copy(now.section.querySelector(".facts")), make("p", {}, time, " ", start, " ", answer));
+    const facts = copy(now.section.querySelector(".facts"));
+    shown.replaceChildren(question, facts, make("p", {}, time, " ", start, " ", answer));
     tick();
     question.focus();
   }

@@ -1,10 +1,11 @@
 // A quiz works without this script. With it a page counts what was right at the first try, and this browser keeps it.
 for (const quiz of document.querySelectorAll(".quiz")) {
   const key = `unrolled-quiz:${quiz.dataset.page}`, questions = [...quiz.querySelectorAll(".question")];
-  let tried = {};                                       // by the question's number: was the first option opened the right one?
+  let tried = {};                           // by the question's number: was the first option opened the right one?
   try { tried = JSON.parse(localStorage.getItem(key)) ?? {}; } catch { /* a browser that keeps nothing still counts */ }
 
-  const line = document.createElement("p"), words = document.createElement("span"), again = document.createElement("button");
+  const line = document.createElement("p"), words = document.createElement("span");
+  const again = document.createElement("button");
   line.className = "progress-line";
   words.setAttribute("role", "status");
   again.type = "button";

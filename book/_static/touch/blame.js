@@ -40,14 +40,17 @@ Unrolled.figures.blame = {
       // In the order of the calculation: h3, c3, h2, c2, h1, c1
       const order = back.flatMap((_, k) => [["h", last - k], ["c", last - k]]);
       const done = (node, t) => order.slice(0, at).some(([name, when]) => name === node && when === t);
-      const edge = (x1, y1, x2, y2, blame, is, kind) => element("line", { x1, y1, x2, y2, class: is ? kind : "axis",
-        style: is ? `stroke-width: ${(1.5 + 12 * Math.min(1, Math.abs(blame))).toFixed(1)}; stroke-dasharray: none` : "stroke-dasharray: 3 6" });
+      const edge = (x1, y1, x2, y2, blame, is, kind) => element("line", {
+        x1, y1, x2, y2, class: is ? kind : "axis", style: is
+        ? `stroke-width: ${(1.5 + 12 * Math.min(1, Math.abs(blame))).toFixed(1)}; stroke-dasharray: none`
+        : "stroke-dasharray: 3 6" });
       marks.replaceChildren(
         ...back.flatMap(({ along, through, dh }, t) => [
           edge(x[t], top + tall / 2, x[t], bottom - tall / 2, through, done("c", t), "bar gate-output"),
           ...(t < last ? [
             edge(x[t] + wide / 2, top, x[t + 1] - wide / 2, top, along, done("c", t), "bar gate-forget"),
-            edge(x[t] + wide / 2, bottom - 10, x[t + 1] - wide / 2, top + 16, dh, done("h", t), "bar gate-candidate")] : [])]),
+            edge(x[t] + wide / 2, bottom - 10, x[t + 1] - wide / 2, top + 16, dh, done("h", t),
+              "bar gate-candidate")] : [])]),
         ...back.flatMap(({ dh, dc, shown }, t) => [["c", top, dc], ["h", bottom, dh]].flatMap(([name, y, value]) => {
           const is = done(name, t), now = at && order[at - 1][0] === name && order[at - 1][1] === t;
           return [
@@ -62,19 +65,21 @@ Unrolled.figures.blame = {
           text((x[t] + x[t + 1]) / 2 - 10, (top + bottom) / 2 - 12, n(up), "", "end")]));
       const [name, t] = order[Math.max(0, at - 1)], now = back[t], next = back[t + 1];
       const told = at === 0 ? "Nothing is known yet but the forward pass."
-        : name === "c" ? `Second ${t + 1}: the cell gets ${n(now.along)} along the cell${next ? `, ${n(next.f)} · ${n(next.dc)},` : ""} ` +
-          `and ${n(now.through)} through h, ${n(now.shown)} · ${n(now.dh)}: together ${n(now.dc)}.`
-        : next ? `Second ${t + 1}: the state gets what the next candidate lets through, ${n(next.up)} · ${n(next.dc)} = ${n(now.dh)}.`
+        : name === "c" ? `Second ${t + 1}: the cell gets ${n(now.along)} along the cell` +
+          `${next ? `, ${n(next.f)} · ${n(next.dc)},` : ""} and ${n(now.through)} through h, ` +
+          `${n(now.shown)} · ${n(now.dh)}: together ${n(now.dc)}.`
+        : next ? `Second ${t + 1}: the state gets what the next candidate lets through, ` +
+          `${n(next.up)} · ${n(next.dc)} = ${n(now.dh)}.`
         : "Second 3: the loss is the last state itself, so its share is 1.";
       say(`Step ${at} of 6, forget gate ${n(back[0].f)}, weight of h ${signed(u, 2)}. ${told}`);
     };
     stage.append(
       element("svg", { viewBox: `0 0 ${W} ${H}`, "aria-hidden": "true" }, marks),
       slider({ label: "step backwards", min: 0, max: 6, step: 1, value: at }, (value) => { at = value; draw(); }),
-      slider({ label: "bias of the forget gate", gate: "forget", min: -4, max: 6, step: 0.5, value: bias, says: (b) => signed(b, 1) },
-        (value) => { bias = value; draw(); }),
-      slider({ label: "weight of h in g", gate: "candidate", min: -3, max: 8, step: 0.5, value: u, says: (w) => signed(w, 1) },
-        (value) => { u = value; draw(); }));
+      slider({ label: "bias of the forget gate", gate: "forget", min: -4, max: 6, step: 0.5, value: bias,
+        says: (b) => signed(b, 1) }, (value) => { bias = value; draw(); }),
+      slider({ label: "weight of h in g", gate: "candidate", min: -3, max: 8, step: 0.5, value: u,
+        says: (w) => signed(w, 1) }, (value) => { u = value; draw(); }));
     draw();
   },
 };

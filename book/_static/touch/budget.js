@@ -1,4 +1,5 @@
-// Which seeds have solved a task after so many updates: from a record, beside the gradient that arrives before training.
+// Which seeds have solved a task after so many updates: from a record, beside the gradient that arrives before
+// training.
 Unrolled.figures.budget = {
   // Of the updates that each seed needed, null where it never solved the task: how many are within the budget.
   solved(needed, budget) {
@@ -13,7 +14,8 @@ Unrolled.figures.budget = {
     const power = (value) => {
       const [digits, exponent] = value.toExponential(0).split("e");
       if (Math.abs(exponent) < 2) return signed(+value.toPrecision(1));
-      return `${digits} · 10${[...exponent.replace("+", "")].map((sign) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(sign)]).join("")}`;
+      const raised = [...exponent.replace("+", "")].map((sign) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(sign)]);
+      return `${digits} · 10${raised.join("")}`;
     };
     const named = (updates) => updates.toLocaleString("en-GB");
     const marks = element("g");
@@ -30,8 +32,8 @@ Unrolled.figures.budget = {
       const list = (found) => found.map(({ name }) => name).join(", ") || "no network";
       const some = by((done) => done > 0 && done < count).map(({ name, needed }) =>
         `${name} (${this.solved(needed[lag], budget)})`).join(", ") || "no network";
-      say(`Lag ${lags[lag]}, at most ${named(budget)} updates. With all ${count} seeds: ${list(by((done) => done === count))}. ` +
-        `With some: ${some}. With none: ${list(by((done) => done === 0))}.`);
+      say(`Lag ${lags[lag]}, at most ${named(budget)} updates. With all ${count} seeds: ` +
+        `${list(by((done) => done === count))}. With some: ${some}. With none: ${list(by((done) => done === 0))}.`);
     };
     const at = budgets.indexOf(start.budget);
     const control = slider({ label: "updates, at most", min: 0, max: budgets.length - 1, step: 1, value: at,

@@ -41,10 +41,9 @@ Unrolled.figures.chunks = {
         ...credit.map((inside, at) => element("circle", { cx: x(at + 1), cy: line + 6, r: inside ? 7 : 4,
           class: inside ? "solid" : "dashed dot" })));
       const { all, kept } = this.terms(steps, chunk), end = steps % chunk;
-      const many = `${reached || "no"} answer${reached === 1 ? "" : "s"}`;
       say(`Chunks of ${chunk}: ${number} of them${end && number > 1 ? `, the last of ${end}` : ""}. Lag ${lag}: ` +
-        `${many} in ${steps} ha${reached === 1 ? "s" : "ve"} the bit of ${lag} step${lag > 1 ? "s" : ""} ago in the ` +
-        `same chunk${reached ? "" : ", so no credit reaches any bit"}. ` +
+        `${reached || "none"} of the ${steps} answers ha${reached === 1 ? "s" : "ve"} the bit of ` +
+        `${lag} step${lag > 1 ? "s" : ""} ago in the same chunk${reached ? "" : ", so no credit reaches any bit"}. ` +
         `Of all ${all} terms of the gradient, ${kept} are kept and ${all - kept} dropped.`);
     };
     stage.append(

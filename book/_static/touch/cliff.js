@@ -69,7 +69,8 @@ Unrolled.figures.cliff = {
         drawn.push(element("path", { d: "M0 0L-14 -6L-14 6Z", class: `${look} head`,
           transform: `translate(${x2} ${y2}) rotate(${turn})` }));
       }
-      if (share < 1) drawn.push(element("text", { x: x2 + 14, y: y2 + 24, class: "ink" }, `to b = ${signed(to[1], 2)}`));
+      const told = `to b = ${signed(to[1], 2)}`;
+      if (share < 1) drawn.push(element("text", { x: x2 + 14, y: y2 + 24, class: "ink" }, told));
       return drawn;
     };
     const small = (value) => (value < 0.0005 ? "less than 0.001" : value.toFixed(value < 0.1 ? 3 : 2));
@@ -93,8 +94,8 @@ Unrolled.figures.cliff = {
         `A whole step of ${ask} leads to ${found(whole)}; clipped to ${tau}, a step of ` +
         `${small(this.RATE * threshold)} leads to ${found(short)}.` :
         `That is below ${tau}, so clipping ${clipping ? "does" : "would"} not change the step of ${ask}.`;
-      say(`After ${updates} update${updates === 1 ? "" : "s"} ${how}: w = ${signed(here[0], 2)}, b = ${signed(here[1], 2)}, ` +
-        `loss ${small(loss)}. The gradient is ${small(size)} long. ${next}`);
+      say(`After ${updates} update${updates === 1 ? "" : "s"} ${how}: w = ${signed(here[0], 2)}, ` +
+        `b = ${signed(here[1], 2)}, loss ${small(loss)}. The gradient is ${small(size)} long. ${next}`);
     };
     stage.append(
       element("svg", { viewBox: `0 0 ${W} ${bottom + 34}`, "aria-hidden": "true" }, ground, ...axes, walk),

@@ -42,7 +42,7 @@ Unrolled.figures.costs = {
     const ticks = [10, 100, 1000, 10000];
     const axes = [
       text(0, 22, "operations, in multiples of n d²"), text(W, H - bottom + 26, "steps n", "end"),
-      ...ticks.map((n) => text(x(n), H - bottom + 26, grouped(n), "middle")),
+      ...ticks.map((n) => text(x(n), H - bottom + 26, grouped(n), n > 10 ? "middle" : "start")),
       ...[1, ...ticks.slice(0, 3)].flatMap((cost) => [
         element("line", { x1: left, x2: W - right, y1: y(cost), y2: y(cost), class: cost > 1 ? "grid" : "axis" }),
         text(left - 8, y(cost) + 5, grouped(cost), "end")])];

@@ -1,4 +1,5 @@
-// Parts since the last change of the tool, counted in one cell: c_t = f c_{t-1} + g_t, where f is less than 1 at a change.
+// Parts since the last change of the tool, counted in one cell: c_t = f c_{t-1} + g_t, where f is less than 1 at a
+// change.
 Unrolled.figures.counting = {
   LOG: "ppTp.p..pp..p.pp.Tp.p.p.",      // p a part, T a change of the tool, one letter a second, over and over
   CELLS: [["1997, no forget gate", 1], ["2000, f = 0 at a change", 0], ["2000, f = 0.5 at a change", 0.5]],
@@ -21,7 +22,8 @@ Unrolled.figures.counting = {
     const text = (x, y, words, anchor = "start") => element("text", { x, y, "text-anchor": anchor }, words);
     let kind = 0, size = 0, seconds = 4;
     const marks = element("g"), key = [
-      element("line", { x1: left, x2: left + 44, y1: 20, y2: 20, class: "dashed" }), text(left + 52, 26, "count wanted"),
+      element("line", { x1: left, x2: left + 44, y1: 20, y2: 20, class: "dashed" }),
+      text(left + 52, 26, "count wanted"),
       element("line", { x1: left + 270, x2: left + 314, y1: 20, y2: 20, class: "solid" }),
       text(left + 322, 26, "count in the cell")];
     const draw = () => {
@@ -32,8 +34,9 @@ Unrolled.figures.counting = {
         : -[4, 8, 16, 32, 64].find((value) => counts.every((count) => count >= -value));
       const x = (t) => left + t * (W - left - right) / seconds;
       const y = (count) => H - bottom - (count - least) * (H - top - bottom) / (most - least);
+      const stairs = (values) => values.map((value, t) => `V${y(value).toFixed(1)} H${x(t + 1).toFixed(1)}`).join(" ");
       const steps = (values, style) => element("path", { class: style, style: "fill: none",
-        d: `M${x(0)},${y(0)} ${values.map((value, t) => `V${y(value).toFixed(1)} H${x(t + 1).toFixed(1)}`).join(" ")}` });
+        d: `M${x(0)},${y(0)} ${stairs(values)}` });
       const every = [1, 2, 4, 8, 16].find((value) => seconds / value <= 13);
       marks.replaceChildren(
         ...[least, 0, most].filter((count, at, all) => all.indexOf(count) === at).flatMap((count) => [
@@ -41,14 +44,15 @@ Unrolled.figures.counting = {
           text(left - 8, y(count) + 6, signed(count), "end")]),
         ...[...log].flatMap((event, t) => [
           ...(event === "T" ? [element("line", { x1: x(t), x2: x(t), y1: top, y2: H - bottom, class: "grid" })] : []),
-          ...(seconds <= 8 ? [text(x(t + 0.5), H - bottom + 26, { p: "part", T: "tool" }[event] ?? "–", "middle")] : []),
+          ...(seconds <= 8 ? [text(x(t + 0.5), H - bottom + 26, { p: "part", T: "tool" }[event] ?? "–",
+            "middle")] : []),
           ...((t + 1) % every ? [] : [text(x(t + 0.5), H - 14, String(t + 1), "middle")])]),
         ...(seconds > 8 ? [text(left, H - bottom + 26, "thin lines: the tool is changed")] : []),
         steps(counts, "solid"), steps(wanted, "dashed"));
       const now = seconds - 1, off = Math.abs(counts[now] - wanted[now]), count = (value) => signed(+value.toFixed(2));
       say(`The cell of ${name}; a part adds ${words}. After ${seconds} seconds it stands for a count of ` +
-        `${count(counts[now])}, and ${wanted[now]} is wanted: ${off < 1e-9 ? "right" : `off by ${count(off)}`}. It shows ` +
-        `tanh(${count(c[now])}) = ${signed(Math.tanh(c[now]), 3)}; the right count would show ` +
+        `${count(counts[now])}, and ${wanted[now]} is wanted: ${off < 1e-9 ? "right" : `off by ${count(off)}`}. ` +
+        `It shows tanh(${count(c[now])}) = ${signed(Math.tanh(c[now]), 3)}; the right count would show ` +
         `${signed(Math.tanh(add * wanted[now]), 3)}.`);
     };
     stage.append(

@@ -36,15 +36,15 @@ Unrolled.figures["gru-blocks"] = {
         text(0, 22, "PyTorch"), text(0, 54, torch), text(across ? right : right - 40, 22, title),
         text(across ? right : right - 40, 54, name),
         ...blocks.map((block, n) => text(left - 14, top + (n + 0.5) * H * side + 6, block, "end")),
-        ...[...this.ORDER[library]].map((block, n) => (across
-          ? text(right + (n + 0.5) * H * side, top + D * side + 28, `as ${block}`, "middle")
-          : text(right + D * side + 14, top + (n + 0.5) * H * side + 6, `as ${block}`))),
         ...rows.filter((place) => place !== row).flatMap((place) => [
           strip(left, top + place * side, blocks[Math.floor(place / H)], false, false, D), strips(place, false)]),
         element("path", { class: "half", fill: "none", d: across
-          ? `M${left + D * side} ${wire}H${x + side / 2 - 1}V${y + D * side + 38}`
+          ? `M${left + D * side} ${wire}H${wire < y + D * side ? x : `${x + side / 2}V${y + D * side + 2}`}`
           : `M${left + D * side} ${wire}L${x} ${y + side / 2}` }),
-        strip(left, wire - side / 2, blocks[Math.floor(row / H)], false, true, D), strips(row, true));
+        strip(left, wire - side / 2, blocks[Math.floor(row / H)], false, true, D), strips(row, true),
+        ...[...this.ORDER[library]].map((block, n) => (across
+          ? text(right + (n + 0.5) * H * side, top + D * side + 28, `as ${block}`, "middle", "halo")
+          : text(right + D * side + 14, top + (n + 0.5) * H * side + 6, `as ${block}`))));
       const block = blocks[Math.floor(row / H)], read = this.ORDER[library][Math.floor(row / H)];
       const line = across ? "column" : "row", unit = row % H + 1;
       const wrong = goal === row ? `Copied in the order in which it is stored, it would go there too.`

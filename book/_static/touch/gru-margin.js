@@ -40,12 +40,12 @@ Unrolled.figures["gru-margin"] = {
         text(left, 22, "● LSTM ahead", "start"), text(left + 250, 22, "■ GRU ahead", "start"));
       const [mean, reach] = [difference[look], half[look]], word = this.verdict(mean, reach, margin);
       const beyond = Math.abs(mean) - reach > margin, ahead = mean > 0 ? "LSTM" : "GRU";
-      const told = { equal: `the whole interval is nearer to zero than ${margin} %: equal`,
+      const told = { equal: `the whole interval is nearer to zero than ${margin}\u00a0%: equal`,
         different: `the interval leaves out zero${beyond ? " and the whole margin" : ""}: different`,
         undecided: "the interval contains zero and is wider than the margin: undecided" }[word];
       say(`For ${name}, after ${updates[look]} updates: validation score ${gru[look].toPrecision(3)} for the GRU and ` +
         `${lstm[look].toPrecision(3)} for the LSTM (lower is better), so the ${ahead} is ahead. The difference is ` +
-        `${signed(mean, 1)} ± ${reach.toFixed(1)} %. With a margin of ${margin} %, ${told}.`);
+        `${signed(mean, 1)} ± ${reach.toFixed(1)}\u00a0%. With a margin of ${margin}\u00a0%, ${told}.`);
     };
     stage.append(
       element("svg", { viewBox: `0 0 ${W} ${H}`, "aria-hidden": "true" }, marks),

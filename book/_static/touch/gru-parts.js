@@ -40,7 +40,8 @@ Unrolled.figures["gru-parts"] = {
         : worse ? "yes" : "no";
       say(`${names[one]} (${count(one)} weights) scores ${mean(scores[one]).toFixed(2)}, ${names[other]} ` +
         `(${count(other)} weights) ${mean(scores[other]).toFixed(2)}; lower is better. The difference is ` +
-        `${signed(away, 1)} ± ${half.toFixed(1)} %. Is the first worse by more than ${margin} %? Answer: ${answer}.`);
+        `${signed(away, 1)} ± ${half.toFixed(1)}\u00a0%. ` +
+        `Is the first worse by more than ${margin}\u00a0%? Answer: ${answer}.`);
     };
     stage.append(
       element("svg", { viewBox: `0 0 ${W} ${H}`, "aria-hidden": "true" }, ...frame, marks),

@@ -56,9 +56,10 @@ Unrolled.figures["gru-ways"] = {
           `← ${number(shares[way])}`, "start", bold + halo)),
         ...(step === 9 ? [text(4, 302, `all ${number(sum)}`, "start", bold)] : []));
       const { r, z, m, n, next } = found, delta = (1 - z) * (1 - n ** 2);
+      const plus = (value) => `${value < 0 ? "−" : "+"} ${Math.abs(value)}`;
       const told = [
-        `Forwards, the gates: r = σ(${u.r} · ${h} + ${signed(toReset)}) = ${number(r)} and ` +
-          `z = σ(${u.z} · ${h} + ${signed(toUpdate)}) = ${number(z)}`,
+        `Forwards, the gates: r = σ(${u.r} · ${h} ${plus(toReset)}) = ${number(r)} and ` +
+          `z = σ(${u.z} · ${h} ${plus(toUpdate)}) = ${number(z)}`,
         `Forwards, what the reset gate multiplies: m = ${u.n} · ${h} = ${number(m)}`,
         `Forwards, the candidate: n = tanh(${number(r)} · ${number(m)}) = ${number(n)}`,
         `Forwards, the new state: h′ = ${number(z)} · ${h} + ${number(1 - z)} · ${number(n)} = ${number(next)}`,

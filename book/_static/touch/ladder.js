@@ -34,7 +34,8 @@ Unrolled.figures.ladder = {
       element("svg", { viewBox: `0 0 ${W} ${H}`, "aria-hidden": "true" }, marks),
       slider({ label: "ideas taken", min: 0, max: names.length - 1, step: 1, value: ideas },
         (value) => { ideas = value; draw(); }),
-      menu("sequences at once", sizes.map(({ sequences }) => String(sequences)), which, (at) => { which = at; draw(); }));
+      menu("sequences at once", sizes.map(({ sequences }) => String(sequences)), which,
+        (at) => { which = at; draw(); }));
     draw();
   },
 };

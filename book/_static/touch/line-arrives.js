@@ -22,11 +22,11 @@ Unrolled.figures["line-arrives"] = {
       element("text", { x, y, "text-anchor": anchor, class: kind, style }, words);
     let at = 0, arrived = lines[0].indexOf("(");
     const frame = grounds.flatMap((y, k) => [
-      text(0, y - high - 12, `${["one way", "both ways"][k]}: is there a bracket after the name?`),
       ...[[1, "grid"], [0.5, "half"], [0, "axis"]].map(([p, kind]) =>
         element("line", { x1: left, x2: W, y1: y - p * high, y2: y - p * high, class: kind })),
       text(left - 6, y - high + 12, "1", "end"), text(left - 6, y + 4, "0", "end")]);
-    const marks = element("g");
+    const marks = element("g"), heads = grounds.map((y, k) =>
+      text(0, y - high - 12, `${["one way", "both ways"][k]}: is there a bracket after the name?`, "start", "halo"));
     const draw = () => {
       const line = lines[at], wide = (W - left) / Math.max(...lines.map((other) => other.length));
       const x = (t) => left + t * wide, answers = [oneWay[at].slice(0, arrived), bothWays[at][arrived - 1]];
@@ -57,7 +57,7 @@ Unrolled.figures["line-arrives"] = {
       draw();
     };
     stage.append(
-      element("svg", { viewBox: `0 0 ${W} ${H}`, "aria-hidden": "true" }, ...frame, marks),
+      element("svg", { viewBox: `0 0 ${W} ${H}`, "aria-hidden": "true" }, ...frame, marks, ...heads),
       menu("line", lines.map((line) => `${line.trim().slice(0, 20)}…`), 0, pick), picked);
     pick(0);
   },

@@ -44,8 +44,8 @@ Unrolled.figures["long-silence"] = {
       marks.replaceChildren(
         ...[before, second].map((t) => element("line", { x1: x(t), x2: x(t), y1: top, y2: bottom,
           class: "alarm", "stroke-width": 2 })),
-        text(x(before) - 4, top - 14, aFirst ? "A" : "B", "middle", "ink"),
-        text(x(second) + 4, top - 14, aFirst ? "B" : "A", "middle", "ink"),
+        text(Math.max(x(before) - 4, left + 10), top - 18, aFirst ? "A" : "B", "middle", "ink"),
+        text(x(second) + 4, top - 18, aFirst ? "B" : "A", "middle", "ink"),
         element("path", { d: p.map((value, t) => `${t ? "L" : "M"}${x(t).toFixed(1)} ${y(value).toFixed(1)}`).join(""),
           fill: "none", stroke: "var(--gate-output)", "stroke-width": 2 }),
         ...p.map((_, t) => spot(t, t === before || t === second ? 7 : 3.5,

@@ -45,7 +45,7 @@ Unrolled.figures.look = {
         return head;
       });
       drawing.replaceChildren(
-        element("text", { x: 0, y: 24 }, "weights"), element("text", { x: 0, y: H - 4 }, "answer: point at a letter"),
+        element("text", { x: 0, y: 24 }, "weights"), element("text", { x: 0, y: H - 4 }, "answer: point at a symbol"),
         element("line", { x1: 0, x2: W, y1: source - 24, y2: source - 24, class: "axis" }),
         ...row.flatMap((weight, s) => [
           element("rect", { x: centre(s, S) - wide * 0.3, y: source - 24 - high * weight, width: wide * 0.6,
@@ -61,14 +61,15 @@ Unrolled.figures.look = {
       const known = alignment.filter((places) => places.length).length;
       const on = deciding.reduce((sum, s) => sum + row[s], 0).toFixed(2);
       const places = deciding.map((s) => s + 1);
-      const where = places.length > 2 ? `${places[0]} to ${places.at(-1)}` : places.join(" and ");
+      const where = places.length > 2 ? `positions ${places[0]} to ${places.at(-1)}`
+        : `position${places.length > 1 ? "s" : ""} ${places.join(" and ")}`;
       const hit = !deciding.length ? "No position decides this symbol." : deciding.includes(most)
         ? `That position decides the symbol, and ${on} of the weight lies on positions that do.`
-        : `The symbol is decided by position ${where}, with ${on} of the weight.`;
+        : `The symbol is decided by ${where}, with ${on} of the weight.`;
       say(`Step ${step + 1}: having read ${spoken(reads[step])}, the decoder writes ${spoken(writes[step])}. ` +
         `The largest weight, ${row[most].toFixed(2)}, lies on position ${most + 1}, ${spoken(letters[most])}. ${hit} ` +
         `In the whole answer the largest weight is on a deciding position in ${Math.round(hits * known)} of ${known} ` +
-        `steps; mass ${mass.toFixed(2)}.`);
+        `steps; the mass, the mean weight on such positions, is ${mass.toFixed(2)}.`);
     };
     const control = slider({ label: "step of the answer", min: 1, max: map.writes.length, step: 1, value: start },
       (value) => { step = value - 1; draw(); });

@@ -15,7 +15,7 @@ Unrolled.figures.masks = {
 
   show(stage, say) {
     const { element, signed, slider, switches } = Unrolled, { WORDS: words, ADDED } = this;
-    const W = 640, H = 344, gates = ["output", "forget", "input"], bar = [360, 200], line = 272;
+    const W = 640, H = 344, gates = ["output", "forget", "input"], bar = [360, 180], line = 272;
     const text = (x, y, words, anchor = "start", look = "") =>
       element("text", { x, y, "text-anchor": anchor, class: look }, words);
     const row = (s) => 62 + 42 * s, at = (value) => 20 + value * 85;
@@ -47,7 +47,7 @@ Unrolled.figures.masks = {
         ...bars.flatMap((weight, s) => [
           element("rect", { x: bar[0], y: row(s) - 20, width: Math.max(1, bar[1] * weight), height: 27,
             class: s < 3 ? `bar open gate-${gates[s]}` : "box" }),
-          text(bar[0] + 6, row(s), share(weight), "start", "ink")]),
+          text(bar[0] + 8 + bar[1] * weight, row(s), share(weight), "start", "ink")]),
         element("circle", { cx: at(alone), cy: line, r: 11, class: "box" }),
         element("circle", { cx: at(context), cy: line, r: 7, class: "thick" }),
         text(Math.min(Math.max(at(context), 90), W - 100), line - 22, `context ${context.toFixed(3)}`, "middle", "ink"),
@@ -58,7 +58,7 @@ Unrolled.figures.masks = {
         : `${most.toFixed(3)} away from the ${alone.toFixed(3)} without padding`;
       say(`${mask}${swapped && ADDED[place] === 0 ? ", neither way round" : ""}. Query (0, ${number(name)}), ` +
         `${padded} position${padded === 1 ? "" : "s"} of padding. Weights: ${words.map((word, s) =>
-          `${word} ${share(weights[s])}`).join(", ").replaceAll("<", "below")}; all padding together ` +
+          `${word}: ${share(weights[s])}`).join(", ").replaceAll("<", "below")}; all padding together ` +
         `${share(nothing).replace("<", "below")}. The context is ${context.toFixed(3)}, ${off}.`);
     };
     stage.append(

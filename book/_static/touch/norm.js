@@ -16,7 +16,7 @@ Unrolled.figures.norm = {
     const text = (x, y, words, anchor = "middle", look = "") =>
       element("text", { x, y, "text-anchor": anchor, class: look }, words);
     const frame = [
-      text(0, 34, "step x", "start"), text(0, 84, "− mean", "start"), text(0, height(0) + 6, "LN(x)", "start"),
+      text(0, 34, "step x", "start"), text(0, 84, "x − mean", "start"), text(0, height(0) + 6, "LN(x)", "start"),
       ...[-1, 0, 1].flatMap((number) => [element("line", { x1: left, x2: left + 4 * wide, y1: height(number),
         y2: height(number), class: number ? "grid" : "axis" }),
         text(left + 4 * wide + 10, height(number) + 6, signed(number), "start")])];

@@ -70,7 +70,7 @@ Unrolled.figures.others = {
       const moved = Math.abs(other - answer);
       say(`Values ${values.join(", ")}. The answer may move by ${tolerance.toFixed(2)}. ` +
         `${(100 * far).toFixed(0)}% of the way to the farthest weights: ` +
-        `${words.map((word, s) => `${word} ${b[s].toFixed(3)} instead of ${own[s].toFixed(3)}`).join(", ")}. ` +
+        `${words.map((word, s) => `${word}: ${b[s].toFixed(3)} instead of ${own[s].toFixed(3)}`).join(", ")}. ` +
         `${(100 * this.variation(own, b)).toFixed(0)}% of the weight lies elsewhere, and the answer ` +
         `${moved < 5e-4 ? `is still ${other.toFixed(3)}` : `moves by ${moved.toFixed(3)} to ${other.toFixed(3)}`}.`);
     };

@@ -41,12 +41,16 @@ Unrolled.figures.packed = {
         .sort((a, b) => a.h - b.h);
       const drawn = [0, 1].flatMap((symbol) => {
         const some = found.filter((one) => one.symbol === symbol), y = rows[symbol];
-        const roomy = n < 4 && some.every((one, at) => !at || x(one.h) - x(some[at - 1].h) > 16 * n);
+        const near = (at) => at > 0 && at < some.length && x(some[at].h) - x(some[at - 1].h) < 16 * n;
+        const roomy = n < 4 && some.every((_, at) => !(near(at) && near(at + 1)) && !(near(at) &&
+          x(some[at].h) - x(some[at - 1].h) < 24));
         return [
           element("line", { x1: 0, x2: W, y1: y + 22, y2: y + 22, class: "axis" }),
           ...some.map(({ h }) => element("line", { x1: x(h), x2: x(h), y1: y - 4, y2: y + 22,
             class: symbol ? "stem alarm" : "stem" })),
-          ...(roomy ? some.map((one) => text(x(one.h), y - 12, one.name, "middle")) : [])];
+          ...(roomy ? some.map((one, at) => (near(at) ? text(x(one.h) - 8, y - 12, one.name)
+            : near(at + 1) ? text(x(one.h) + 8, y - 12, one.name, "end")
+            : text(x(one.h), y - 12, one.name, "middle"))) : [])];
       });
       marks.replaceChildren(...drawn,
         element("line", { x1: x(threshold), x2: x(threshold), y1: rows[0] - 4, y2: rows[1] + 22, class: "half" }),

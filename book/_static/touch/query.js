@@ -64,7 +64,7 @@ Unrolled.figures.query = {
           filled("rect", { x: bar[0], y: row(s) - 18, width: Math.max(1, bar[1] * weight), height: 24 }, colours[s]),
           text(bar[0] + bar[1] * weight + 6, row(s), share(weight), "start", `fill: ${ink}`),
           filled("circle", { cx: at(values[s]), cy: line, r: 18 * Math.sqrt(weight) }, colours[s])]),
-        drawn(at(context), line - 20, at(context), line + 54, 3),
+        drawn(at(context), line - 20, at(context), line + 16, 3),
         text(Math.min(Math.max(at(context), 396), 540), line + 78, `context ${context.toFixed(3)}`, "middle",
           `fill: ${ink}; font-weight: 700`));
       const each = words.map((word, s) => `${word}: score ${signed(scores[s])}, weight ${share(weights[s])}`);
@@ -72,7 +72,8 @@ Unrolled.figures.query = {
         `. The context, the mean of the values ${values.join(", ")} with these weights, is ${context.toFixed(3)}.`);
     };
     const number = (name, place) => slider(
-      { label: `query: wants a ${name}`, min: low, max: high, step: 0.25, value: query[place], says: (number) => signed(number) },
+      { label: `query: wants a ${name}`, min: low, max: high, step: 0.25, value: query[place],
+        says: (number) => signed(number) },
       (value) => { query[place] = value; draw(); });
     stage.append(
       element("svg", { viewBox: `0 0 ${W} ${H}`, "aria-hidden": "true" }, ...plane, arrow, ...shown, ...rows, moving),

@@ -1,4 +1,5 @@
-// What an expression takes from nn.LSTM, and what that has read: padded steps, layers and directions as the reader sets.
+// What an expression takes from nn.LSTM, and what that has read: padded steps, layers and directions as the reader
+// sets.
 Unrolled.figures.returned = {
   STEPS: 6,
   TAKES: ["output[-1]", "output[0]", "h_n[-1]", "h_n[0]", "cat([h_n[-2], h_n[-1]])"],
@@ -60,15 +61,17 @@ Unrolled.figures.returned = {
           const line = y(inputs + 1) + half * 36 - 2;
           if (!read) return [text(0, line + 6, "read"), text(left, line + 6, "nothing: zeros")];
           return [text(0, line + 6, `read by ${direction ? "←" : "→"}`),
-            element("line", { x1: x(read[0]) - 22, x2: x(read[1]) + 22, y1: line, y2: line, class: direction ? "dashed" : "solid" }),
+            element("line", { x1: x(read[0]) - 22, x2: x(read[1]) + 22, y1: line, y2: line,
+              class: direction ? "dashed" : "solid" }),
             ...all.filter((step) => step >= read[0] && step <= read[1]).map((step) =>
               element("circle", { cx: x(step), cy: line, r: 7, class: direction ? "dot dashed" : "dot" }))];
         }));
       const span = ([from, to]) => (from === to ? `step ${from} alone` : `steps ${from} to ${to}`);
       const padded = ([from, to]) => Math.max(0, to - Math.max(from - 1, length));
-      const told = found.map(({ layer, direction, step, read }) => (!read ? `zeros, since step ${step} lies beyond the end`
-        : `the ${both ? (direction ? "backward " : "forward ") : ""}state of layer ${layer} at step ${step}, which has ` +
-          `read ${span(read)}${padded(read) ? ` (padding: ${padded(read)})` : ""}`));
+      const told = found.map(({ layer, direction, step, read }) => (!read
+        ? `zeros, since step ${step} lies beyond the end`
+        : `the ${both ? (direction ? "backward " : "forward ") : ""}state of layer ${layer} at step ${step}, which ` +
+          `has read ${span(read)}${padded(read) ? ` (padding: ${padded(read)})` : ""}`));
       const whole = found.length > 0 && found.every(({ read }) => read && read[0] === 1 && read[1] === length);
       say(`${two ? "Two layers" : "One layer"}, ${both ? "two directions" : "one direction"}, ${length} steps and ` +
         `${padding} of padding${packed ? ", packed" : ""}. ${expression} ` + (exists
@@ -78,8 +81,10 @@ Unrolled.figures.returned = {
     };
     stage.append(drawing,
       menu("you take", this.TAKES, 0, (at) => { expression = this.TAKES[at]; draw(); }),
-      slider({ label: "steps of padding", min: 0, max: 4, step: 1, value: padding }, (value) => { padding = value; draw(); }),
-      switches("the layer", ["two layers", "two directions", "packed"], [1], (on) => { [two, both, packed] = on; draw(); }));
+      slider({ label: "steps of padding", min: 0, max: 4, step: 1, value: padding },
+        (value) => { padding = value; draw(); }),
+      switches("the layer", ["two layers", "two directions", "packed"], [1],
+        (on) => { [two, both, packed] = on; draw(); }));
     draw();
   },
 };

@@ -31,7 +31,8 @@ Unrolled.figures.roads = {
     const number = (value) => {
       if (Math.abs(value) >= 0.001 || value === 0) return signed(value, 3);
       const [digits, power] = value.toExponential(1).split("e-");
-      return `${signed(+digits, 1)} · 10${[..."-" + power].map((sign) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(sign)]).join("")}`;
+      const raised = [..."-" + power].map((sign) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(sign)]).join("");
+      return `${signed(+digits, 1)} · 10${raised}`;
     };
     const path = (values, kind) => element("path", { class: kind, style: "fill: none",
       d: `M${values.map((value, at) => `${x(at + 1).toFixed(1)},${y(value).toFixed(1)}`).join(" L")}` });
@@ -41,7 +42,8 @@ Unrolled.figures.roads = {
         text(left - 8, y(value) + 6, words, "end")]),
       ...[0, 20, 40, 60].map((k) => text(x(k), H - bottom + 28, k === 40 ? "40 steps" : String(k), "middle")),
       element("line", { x1: left, x2: left + 44, y1: 20, y2: 20, class: "dashed" }), text(left + 52, 26, "straight"),
-      element("line", { x1: left + 210, x2: left + 254, y1: 20, y2: 20, class: "solid" }), text(left + 262, 26, "all roads")];
+      element("line", { x1: left + 210, x2: left + 254, y1: 20, y2: 20, class: "solid" }),
+      text(left + 262, 26, "all roads")];
     const marks = element("g"), biases = { forget: 2, input: -2 };
     let u = 1, k = 2;
     const draw = () => {

@@ -23,7 +23,7 @@ Unrolled.figures["score-slopes"] = {
     const frame = [
       element("line", { x1: left, x2: right, y1: line, y2: line, class: "axis" }),
       ...[-2, 0, 2, 4, 6, 8].map((value) => text(x(value), line + 76, signed(value))),
-      ...["key", "weight a", "− mean", "gradient"].map((name, n) => text(columns[n], 214, name, "end"))];
+      ...["key", "weight a", "v − mean", "gradient"].map((name, n) => text(columns[n], 214, name, "end"))];
     const moving = element("g"), values = [4, 0, 2];
     let ratio = 3, third = false, added = 0;
     const draw = () => {

@@ -18,7 +18,7 @@ Unrolled.figures.scores = {
 
   show(stage, say) {
     const { element, signed, slider, softmax } = Unrolled, { WORDS: words, KEYS: keys } = this;
-    const W = 640, H = 286, lefts = [96, 284, 472], wide = 84, gates = ["output", "forget", "input"];
+    const W = 640, H = 286, lefts = [96, 284, 472], wide = 76, gates = ["output", "forget", "input"];
     const text = (x, y, words, anchor = "start", look = "") =>
       element("text", { x, y, "text-anchor": anchor, class: look }, words);
     const row = (s) => 84 + 78 * s, names = ["dot", "general", "additive"];
@@ -31,11 +31,12 @@ Unrolled.figures.scores = {
         keys.map((k) => this.dot(query, k)), keys.map((k) => this.general(query, k, [[0, 1], [1, 0]])),
         keys.map((k) => this.additive(query, k, [[1, 1]], [[1, u]], [2]))];
       const weights = scores.map(softmax), share = (a) => (a < 0.0005 ? "< 0.001" : a.toFixed(3));
+      const beside = (kind, s) => lefts[kind] + 8 + wide * weights[kind][s];
       moving.replaceChildren(...lefts.flatMap((left, kind) => words.flatMap((_, s) => [
         element("rect", { x: left, y: row(s) - 28, width: Math.max(1.5, wide * weights[kind][s]), height: 56,
           class: `bar open gate-${gates[s]}` }),
-        text(left + 4, row(s) - 6, number(scores[kind][s])),
-        text(left + 4, row(s) + 21, share(weights[kind][s]), "start", "ink")])));
+        text(beside(kind, s), row(s) - 6, number(scores[kind][s])),
+        text(beside(kind, s), row(s) + 21, share(weights[kind][s]), "start", "ink")])));
       const first = (kind) => {
         const most = Math.max(...scores[kind]);
         const best = words.filter((_, s) => most - scores[kind][s] < 5e-4);                 // three digits tell no more

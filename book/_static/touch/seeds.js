@@ -1,10 +1,12 @@
-// What so many seeds say of a gain: their mean and its interval, as the page computed it, while seeds come in one by one.
+// What so many seeds say of a gain: their mean and its interval, as the page computed it, while seeds come in one by
+// one.
 Unrolled.figures.seeds = {
   show(stage, say, { gains, start }) {
     const { element, signed, slider, menu } = Unrolled, all = gains[0].values.length;
     const W = 640, H = 300, left = 66, right = 14, top = 16, bottom = 62, lowest = -1, highest = 1.2;
     const x = (count) => left + (count - 0.5) * (W - left - right) / all;
-    const y = (gain) => top + (highest - Math.max(lowest, Math.min(highest, gain))) * (H - top - bottom) / (highest - lowest);
+    const drawn = (gain) => Math.max(lowest, Math.min(highest, gain));
+    const y = (gain) => top + (highest - drawn(gain)) * (H - top - bottom) / (highest - lowest);
     const text = (x, y, words, anchor = "middle") => element("text", { x, y, "text-anchor": anchor }, words);
     const axes = [...[-1, 0, 1].flatMap((gain) => [
       element("line", { x1: left, x2: W - right, y1: y(gain), y2: y(gain), class: gain ? "grid" : "axis" }),
@@ -24,7 +26,8 @@ Unrolled.figures.seeds = {
       }));
       const [mean, half] = intervals[count - 2];
       const verdict = mean - half > 0 ? "The interval lies above 0: these seeds show a gain."
-        : mean + half < 0 ? "The interval lies below 0: these seeds show a loss." : "The interval contains 0: undecided.";
+        : mean + half < 0 ? "The interval lies below 0: these seeds show a loss."
+        : "The interval contains 0: undecided.";
       say(`${name}, ${count} seeds: a mean of ${signed(mean, 2)} ± ${half.toFixed(2)}; seed ${count} has ` +
         `${signed(values[count - 1], 2)}. ${verdict}`);
     };

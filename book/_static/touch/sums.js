@@ -37,7 +37,7 @@ Unrolled.figures.sums = {
           class: share > floor ? "grid" : "axis" }),
         text(left - 8, y(share) + 7, share > floor ? String(share) : "less", "end")]),
       ...[1, 10, 20, steps].map((t) => text(x(t - 1), H - 12, String(t), "middle")),
-      text(x(14), H - 12, "step t", "middle"),
+      text(x(14), H - 12, "step t", "middle"), text(0, 26, "share"),
       ...looks.flatMap((look, at) => [
         element("line", { x1: 90 + 180 * at, x2: 130 + 180 * at, y1: 20, y2: 20, style: stroke(look) }),
         text(138 + 180 * at, 26, look[0])])];

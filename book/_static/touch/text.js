@@ -1,5 +1,5 @@
-// A text that a trained network has read: the value of a unit behind each letter, and below it the share of the gradient
-// of a prediction that reaches the letter. The reader points at the letter after which the prediction is made.
+// A text that a trained network has read: the value of a unit behind each letter, and below it the share of the
+// gradient of a prediction that reaches the letter. The reader points at the letter after which the prediction is made.
 Unrolled.figures.text = {
   COLUMNS: 42,
 
@@ -23,7 +23,8 @@ Unrolled.figures.text = {
   show(stage, say, { text, next, probabilities, networks, views, start }) {
     const { element, signed, slider, menu } = Unrolled, letters = [...text];
     const W = 640, wide = W / this.COLUMNS, tall = 54, places = this.places(text, this.COLUMNS), top = 78;
-    const H = top + tall * (places[places.length - 1][0] + 1) + 4, written = (letter) => (letter === "\n" ? "↵" : letter);
+    const H = top + tall * (places[places.length - 1][0] + 1) + 4;
+    const written = (letter) => (letter === "\n" ? "↵" : letter);
     const spoken = (letter) => (letter === "\n" ? "the end of the line" : letter === " " ? "a space" : `“${letter}”`);
     const positive = "var(--gate-output)", negative = "var(--gate-forget)", ink = "var(--pst-color-text-base)";
     const blocks = letters.map((letter, at) => {
@@ -45,7 +46,8 @@ Unrolled.figures.text = {
       const { name, network, values, middle, half, high, low } = views[view], shares = networks[network].shares[at];
       const most = Math.max(...shares);
       blocks.forEach(({ back, mark, bar }, place) => {
-        const level = Math.max(-1, Math.min(1, (values[place] - middle) / half)), colour = level < 0 ? negative : positive;
+        const level = Math.max(-1, Math.min(1, (values[place] - middle) / half));
+        const colour = level < 0 ? negative : positive;
         back.style.fill = colour;
         back.style.fillOpacity = (0.5 * Math.abs(level)).toFixed(2);
         mark.setAttribute("style", Math.abs(level) < 0.5 ? "stroke: none"
@@ -71,8 +73,8 @@ Unrolled.figures.text = {
       const percent = 100 * probabilities[network][at], count = this.last(shares, 0.9);
       say(`${name}. Letter ${at + 1}, ${spoken(letters[at])}: its value is ` +
         `${signed(values[at], 2)}. Next comes ${spoken(letters[at + 1] ?? next)}, to which the network gives ` +
-        `${percent < 1 ? "less than 1" : Math.round(percent)}%. The gradient of that prediction lies mostly on ${told}; ` +
-        `nine tenths of it on the last ${count === 1 ? "letter" : `${count} letters`}.`);
+        `${percent < 1 ? "less than 1" : Math.round(percent)}%. The gradient of that prediction lies mostly ` +
+        `on ${told}; nine tenths of it on the last ${count === 1 ? "letter" : `${count} letters`}.`);
     };
     const control = slider({ label: "letter", min: 1, max: letters.length, step: 1, value: at + 1 },
       (value) => { at = value - 1; tell(); draw(); });

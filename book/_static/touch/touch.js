@@ -30,13 +30,16 @@ Unrolled.slider = ({ label, min, max, step, value, says = String, gate }, change
   const input = element("input", { type: "range", min, max, step, value });
   const output = element("output", {}, says(value));
   input.addEventListener("input", () => { output.textContent = says(+input.value); changed(+input.value); });
-  return element("label", { class: gate ? `slider gate-${gate}` : "slider" }, element("span", {}, label), input, output);
+  return element("label", { class: gate ? `slider gate-${gate}` : "slider" },
+    element("span", {}, label), input, output);
 };
 
 // A choice of one among several, as a menu; `changed` is called with its place in the list.
 Unrolled.menu = (label, names, at, changed) => {
   const { element } = Unrolled;
-  const select = element("select", {}, ...names.map((name, place) => element("option", place === at ? { value: place, selected: "" } : { value: place }, name)));
+  const options = names.map((name, value) =>
+    element("option", value === at ? { value, selected: "" } : { value }, name));
+  const select = element("select", {}, ...options);
   select.addEventListener("change", () => changed(+select.value));
   return element("label", { class: "slider" }, element("span", {}, label), select);
 };
@@ -44,7 +47,8 @@ Unrolled.menu = (label, names, at, changed) => {
 // A range over a list, which tells the entry and not its place; `changed` is called with the entry.
 Unrolled.among = ({ label, list, value, says = String, gate }, changed) => {
   const range = { label, gate, min: 0, max: list.length - 1, step: 1, value: list.indexOf(value) };
-  const control = Unrolled.slider({ ...range, says: (at) => says(list[at]) }, (at) => { tell(list[at]); changed(list[at]); });
+  const control = Unrolled.slider({ ...range, says: (at) => says(list[at]) },
+    (at) => { tell(list[at]); changed(list[at]); });
   const tell = (entry) => control.querySelector("input").setAttribute("aria-valuetext", says(entry));
   tell(value);
   return control;
@@ -71,7 +75,8 @@ document.addEventListener("DOMContentLoaded", () => {
     const words = Unrolled.element("p", { role: "status", class: "words" });
     const handed = stage.querySelector("script")?.textContent;        // what a cell of the page computed
     stage.replaceChildren();
-    Unrolled.figures[stage.dataset.touch].show(stage, (text) => { words.textContent = text; }, handed && JSON.parse(handed));
+    const say = (text) => { words.textContent = text; };
+    Unrolled.figures[stage.dataset.touch].show(stage, say, handed && JSON.parse(handed));
     stage.append(words);
   }
 });

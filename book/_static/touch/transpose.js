@@ -44,12 +44,14 @@ Unrolled.figures.transpose = {
         ...moments.map(({ node, unit }) => box(node, unit, "grid")), box(now.node, now.unit, "area"),
         ...known.map(({ node, unit, value }) => text(...place(node, unit), number(value), "in-box ink")));
       const i = now.unit, k = sub[i];
-      const terms = (pairs) => pairs.map(([weight, part]) => `${entry(weight)} · ${part}`).join(" + ");
+      const held = (part) => part.replace(/^−.*/, "($&)");
+      const terms = (pairs) => pairs.map(([weight, part], at) =>
+        `${at ? held(entry(weight)) : entry(weight)} · ${held(part)}`).join(" + ");
       const how = {
         a: () => `a${k} = ${terms(U[i].map((weight, j) => [weight, number(old[j])]))}, with row ${i + 1} of U`,
         h: () => `h${k} = tanh(${number(value("a", i))})`,
         g: () => `g${k} = 2 · ${number(value("h", i))}, from the loss h₁² + h₂²`,
-        delta: () => `δ${k} = (1 − h${k}²) · ${number(value("g", i))}`,
+        delta: () => `δ${k} = (1 − h${k}²) · ${held(number(value("g", i)))}`,
         back: () => `old state ${i + 1} gets ${terms(U.map((row, of) => [row[i], number(value("delta", of))]))}, ` +
           `with column ${i + 1} of U`,
       }[now.node]();
