@@ -106,8 +106,9 @@ def checkpoints(segments=3, steps=3):
             if segment == again:
                 drawing.box(x, y, f"h_{t + 1}", VERMILLION, side)
                 if (t + 1) % steps == 0:
-                    drawing.parts.append(f'<rect x="{x - side / 2 - 4}" y="{y - side / 2 - 4}" width="{side + 8}" '
-                                         f'height="{side + 8}" rx="10" fill="none" stroke="{BLUE}" stroke-width="1.8"/>')
+                    corner, size = f'x="{x - side / 2 - 4}" y="{y - side / 2 - 4}"', side + 8
+                    drawing.parts.append(f'<rect {corner} width="{size}" height="{size}" rx="10" fill="none" '
+                                         f'stroke="{BLUE}" stroke-width="1.8"/>')
                 if t % steps:
                     drawing.arrow(x - side / 2, y + 7, x - gap + side / 2, y + 7, VERMILLION, 2, dashed=True)
             elif (t + 1) % steps == 0 and (again is None or segment < again):
