@@ -7,6 +7,7 @@ Directives, each a table built from records and never typed:
     {robust}            what comes out otherwise under other numerics, from book/_data/robust.json
     {parity}            which cells are proved equal, from book/_data/parity.json; options `cell`, `against` and
                         `device` choose rows, `rows` limits their number
+    {parity-count}      how many rows have which result
     {downloads}         the book as files: those that `make pdf`, `make epub` and `make zip` have written
 
 A notebook book/rnn/order.ipynb is the page `rnn/order` of the chapter `rnn`, and so is book/rnn.ipynb the page `rnn`.
@@ -216,8 +217,21 @@ class Parity(Record):
         numbers = ["–" if value is None else f"{value:.1e}" if value else "0" for value in error.values()]
         options = ", ".join(f"{name}={value!r}" for name, value in row["options"].items())
         called = f"`{row['backend']}.{row['cell']}" + (f"({options})`" if options else "`")
+        result = nodes.inline("", row["status"], classes=["verdict", "holds" if row["status"] == "equal" else "open"])
         return [f"{called} {row['input']}, {row['dtype']}, {row['device']}",
-                str(row["configurations"]), *numbers, f"{row['tolerance']:.0e}", row["status"], row["varied"]]
+                str(row["configurations"]), *numbers, f"{row['tolerance']:.0e}", [result], row["varied"]]
+
+
+class ParityCount(Record):
+    """How many rows of the parity record have which result."""
+
+    def render(self):
+        found = {}
+        for row in self.read("_data/parity.json")["rows"]:
+            found.setdefault(row["status"], []).append(row["configurations"])
+        rows = sum(map(len, found.values()))
+        text = "; ".join(f"**{len(cases)}** {status}, in {sum(cases):,} cases" for status, cases in found.items())
+        return [nodes.paragraph("", "", *self.inline(f"Of the {rows} rows below: {text}."))]
 
 
 def plain_docstring(app, what, name, obj, options, lines):
@@ -252,7 +266,8 @@ def setup(app):
     app.add_directive("page-cost", PageCost)
     app.add_directive("status", Status)
     app.add_directive("parity", Parity)
+    app.add_directive("parity-count", ParityCount)
     app.add_directive("downloads", Downloads)
     app.add_directive("robust", Robust)
     app.connect("autodoc-process-docstring", plain_docstring, priority=100)      # before napoleon
-    return {"parallel_read_safe": True, "parallel_write_safe": True, "env_version": 2}
+    return {"parallel_read_safe": True, "parallel_write_safe": True, "env_version": 3}

@@ -34,6 +34,7 @@ def configure(app, config):
                 "use_issues_button": True}
     config.html_baseurl = config.html_baseurl or f"https://{owner}.github.io/{name}/"
     config.ogp_site_url = config.ogp_site_url or config.html_baseurl
+    config.ogp_image = config.ogp_image or "_static/card.png"           # its address must be a whole one
 
 
 def launch_plain_notebooks(app, pagename, templatename, context, doctree):
@@ -122,8 +123,9 @@ def mend(html, folder, out):
     folder: where the page lies; out: the site. Of the 404 page, which is shown anywhere, the addresses are absolute.
     """
     soup = BeautifulSoup(html, "html.parser")
-    needless = ['script[src*="fontawesome.js"]', 'link[href*="sphinx-thebe"]', "h1:empty",
-                "link[rel=preload][as=script]", 'meta[name="viewport"] ~ meta[name="viewport"]']
+    needless = ['script[src*="fontawesome.js"]', 'script[src*="togglebutton.js"]', 'link[href*="togglebutton.css"]',
+                'link[href*="sphinx-thebe"]', "h1:empty", "link[rel=preload][as=script]",
+                'meta[name="viewport"] ~ meta[name="viewport"]']
     if not soup.select_one("#search-results"):            # the index grows with the book, and serves where one searches
         needless += [f'script[src*="{name}.js"]' for name in ("searchtools", "language_data", "searchindex")]
     for tag in soup.select(", ".join(needless)):
@@ -159,6 +161,12 @@ def mend(html, folder, out):
             words = soup.new_tag("span", attrs={"class": "visually-hidden"})
             words.string = math
             (tag.p or tag).append(words)
+    for tag in soup.select("nav#pst-page-toc-nav"):       # page.js marks the section that is read; the theme's script,
+        tag["id"] = "on-this-page"                        # which misses the first one and the way back, finds no list
+    about, shown = (soup.select_one(f"meta[{name}]") for name in ("name=description", 'property="og:description"'))
+    if about and shown:                                   # which the extension takes from the first words of the page
+        shown["content"] = about["content"]
+    fold(soup)
     preload(soup)
     for tag in soup.select("script[src]"):                # in their order, once the page is there
         if "documentation_options" in tag["src"]:         # but this one, whose names the page's own scripts use
@@ -186,6 +194,35 @@ def size(path):
     scale = 4 / 3 if root.get("width", "").endswith("pt") else 1         # points to pixels
     width, height = map(float, root.get("viewBox").split()[2:])
     return round(scale * width), round(scale * height)
+
+
+def fold(soup):
+    """One kind of fold for answers and solutions, and in it the code that checks them, which stands behind them."""
+    for box in soup.select("details.sd-dropdown, div.admonition.dropdown"):
+        title = box.select_one(".sd-summary-text, .admonition-title").extract()
+        for mark in box.select(":scope > summary"):
+            mark.decompose()
+        for link in title.select("a"):                    # a link in the line would take the click that opens it
+            link.name, link.attrs = "span", {"class": "visually-hidden"}
+        line, solution = soup.new_tag("summary"), "solution" in box["class"]
+        if solution:                                      # its exercise stands above: who sees that needs one word
+            title.find(string=re.compile("Solution to")).replace_with("Solution")
+            title.span.insert(0, " to")
+        line.extend(list(title.contents))
+        inside = soup.new_tag("div")
+        inside.extend(list(box.contents))
+        for part in inside.select(":scope > .sd-summary-content"):
+            part.unwrap()
+        for text in inside.select(".sd-card-text"):
+            del text["class"]
+        box.name, box["class"] = "details", ["fold"]
+        box.extend([line, inside])
+        if solution or line.get_text(strip=True) == "Answer":
+            while (cell := box.find_next_sibling()) and "tag_hide-cell" in cell.get("class", ()):
+                for code in cell.select(":scope > details.hide"):
+                    code.summary.decompose()
+                    code.unwrap()
+                inside.append(cell.extract())
 
 
 def preload(soup):

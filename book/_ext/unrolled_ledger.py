@@ -110,7 +110,7 @@ class Claims(Ledger):
         texts = [f"{one['mean']:.4g}, {one['low']:.4g} to {one['high']:.4g}, margin {one['margin']:.4g}"
                  for one in bundle.get("effects", ()) if one["margin"] is not None]
         text = f" (effect with its 95 % interval: {'; '.join(texts)})".replace("-", "−") if texts else ""
-        return [nodes.inline("", text, classes=["margin"])] if texts else []
+        return [nodes.inline("", text, classes=["effect"])] if texts else []
 
     def name_row(self, key, row, claim, bundle):
         """The row's address, and what it can be filtered by."""

@@ -99,7 +99,7 @@ class Questions(Claims):
         section += facts
         if "chapter" in entry:
             link = self.reference("std", "ref", f"question-{key}", "its chapter's questions")
-            origin = nodes.paragraph("", "", nodes.Text("From "), link, nodes.Text(", which hold the cells it names."))
+            origin = nodes.paragraph("", "", nodes.Text("From "), link, nodes.Text("."))
             answer = [borrowed(page=f"book/{entry['chapter']}/questions", key=key), origin]
         else:
             answer = self.markdown(entry["answer"])

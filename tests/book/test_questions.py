@@ -23,6 +23,8 @@ CLAIMS = yaml.safe_load((BOOK / "claims.yml").read_text(encoding="utf-8"))
 SOURCES = {f"{document}-{number}" for document, many in {"000": 3, "001": 5, "002": 2, "003": 4, "004": 15}.items()
            for number in range(1, many + 1)}
 ASKED = re.compile(r"^\*\*(.+?)\*\*\n+:{3,}\{dropdown\} Answer", re.MULTILINE)
+ANSWER = re.compile(r"^:{3,}\{dropdown\} Answer\n(.*?)\n:{3,}", re.MULTILINE | re.DOTALL)
+ELSEWHERE = re.compile(r"\b(cells? (above|below)|(next|folded|first|last) cell|this (page|chapter))\b", re.IGNORECASE)
 SKIPPED = re.compile(r"\$[^$]+\$|(\{[a-z:]+\})?`[^`]*`")
 DECIMAL = re.compile(r"(?<![\w.-])\d[\d,]*\.\d+|\d+(?=\s?%)")
 
@@ -83,6 +85,14 @@ def test_every_question_of_a_chapter_is_listed_and_no_other(chapter):
     listed = [plain(entry["question"]) for entry in QUESTIONS.values() if entry.get("chapter") == chapter]
     assert sorted(listed) == sorted(map(plain, ASKED.findall(text)))
     assert len(listed) == text.count("{dropdown} Answer")
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_an_answer_can_be_read_without_the_page_it_stands_on(chapter):
+    cells = read(BOOK / chapter / "questions.ipynb").cells
+    answers = [answer for cell in cells for answer in ANSWER.findall(cell.source)]
+    assert answers
+    assert [found.group() for answer in answers if (found := ELSEWHERE.search(answer))] == []
 
 
 @pytest.mark.parametrize("entry", QUESTIONS.values(), ids=QUESTIONS)

@@ -98,10 +98,11 @@ def test_one_arrow_of_state_crosses_each_cut_and_no_arrow_of_gradient():
     assert len(backward) == 9
 
 
-def test_checkpoints_keep_the_last_state_of_each_segment_but_the_last():
+def test_checkpoints_keep_the_last_state_of_each_segment_until_it_has_been_run_again():
     svg = parse(checkpoints(3, 3))
-    kept = [node for node in svg.iter(f"{SVG}rect") if node.get("stroke") == BLUE]
-    assert len(kept) == 2 + 2 + 1                               # the forward pass, then the segments still to come
+    boxes = [node.get("stroke") for node in svg.iter(f"{SVG}rect")]
+    assert boxes.count(BLUE) == 3 + 3 + 2                       # the forward pass, then the segments still to come
+    assert boxes.count(VERMILLION) == 3 + 3                     # so at most 3 + 3 states at once, T / s + s
 
 
 @pytest.mark.parametrize("steps", [1, 3, 6])

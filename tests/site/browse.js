@@ -229,6 +229,26 @@ async function hover(context, name) {
   return { shown };
 }
 
+// The list of a page's sections marks the one that is read: none above the first, and each when its heading is on top.
+async function sections(context, name) {
+  const page = await context.newPage();
+  await page.goto(`${base}/${name}`, { waitUntil: "networkidle" });
+  const links = page.locator("#on-this-page a");
+  const marked = async () => {
+    await page.waitForTimeout(200);
+    return links.evaluateAll((all) => all.flatMap((link, at) => (link.getAttribute("aria-current") ? [at] : [])));
+  };
+  const seen = { top: await marked(), down: [], count: await links.count() };
+  for (let at = 0; at < seen.count; at++) {
+    await links.nth(at).evaluate((link) => document.getElementById(link.hash.slice(1)).scrollIntoView());
+    seen.down.push(await marked());
+  }
+  await page.evaluate(() => window.scrollTo(0, 0));
+  seen.back = await marked();
+  await page.close();
+  return seen;
+}
+
 async function search(context, word) {
   const page = await context.newPage();
   const seen = watch(page);
@@ -262,6 +282,7 @@ async function search(context, word) {
         }
         tasks.push(async () => report.keyboard.push(await keyboard(context, chapter)));
         tasks.push(async () => { report.quiz = await quiz(context, quizzed); });
+        tasks.push(async () => { report.sections = await sections(context, quizzed); });
         tasks.push(async () => { report.hover = await hover(context, defined); });
         tasks.push(async () => { report.practice = await practise(context, "book/handbook.html"); });
       }

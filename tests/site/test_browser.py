@@ -114,6 +114,13 @@ def test_figures_answer_to_the_keyboard_and_to_a_finger(browsed):
     assert not small, "\n".join(map(str, small))
 
 
+def test_the_list_of_a_pages_sections_marks_the_one_that_is_read(browsed):
+    sections = browsed["sections"]
+    assert sections["top"] == sections["back"] == []
+    assert sections["count"] > 3
+    assert sections["down"] == [[at] for at in range(sections["count"])]
+
+
 def test_contents_open_and_close_on_a_telephone(browsed):
     assert browsed["menu"] == {"before": False, "opened": True, "closed": True}
 

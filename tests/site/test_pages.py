@@ -89,6 +89,14 @@ def test_every_page_has_a_title_a_language_and_one_first_heading(site, pages):
         assert canonical or "REPOSITORY" not in os.environ, page
 
 
+def test_an_answer_or_a_solution_is_one_fold_with_the_code_that_checks_it(site, pages):
+    for page in pages:
+        soup = parsed(site / page)
+        others = soup.select(".sd-dropdown, .admonition.dropdown, .fold details.hide, .fold + .cell.tag_hide-cell")
+        assert not others, f"{page}: {others[0]}"
+        assert all(fold.summary.get_text(strip=True) and not fold.summary.a for fold in soup.select(".fold")), page
+
+
 def test_front_door_leads_to_the_front_page(site):
     soup = parsed(site / "index.html")
     target = soup.find("meta", attrs={"http-equiv": "refresh"})["content"].split("url=")[1]

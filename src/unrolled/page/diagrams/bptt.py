@@ -91,7 +91,8 @@ def truncation(chunks=2, steps=4):
 
 
 def checkpoints(segments=3, steps=3):
-    """A backward pass from checkpoints: few states are kept, and each segment is run forward again when needed."""
+    """A backward pass from checkpoints: the last state of each segment is kept, and each segment is run forward again
+    when needed; its checkpoint is then there twice, as a box and as the frame around it."""
     side, gap, line = 34, 55, 92
     titles = ["Forward: keep the last state of each segment, forget the rest",
               *(f"Backward, segment {s}: run it again, then send the gradient back"
@@ -104,9 +105,13 @@ def checkpoints(segments=3, steps=3):
             x, segment = 20 + gap * (t + 0.5), t // steps + 1
             if segment == again:
                 drawing.box(x, y, f"h_{t + 1}", VERMILLION, side)
+                if (t + 1) % steps == 0:
+                    corner, size = f'x="{x - side / 2 - 4}" y="{y - side / 2 - 4}"', side + 8
+                    drawing.parts.append(f'<rect {corner} width="{size}" height="{size}" rx="10" fill="none" '
+                                         f'stroke="{BLUE}" stroke-width="1.8"/>')
                 if t % steps:
                     drawing.arrow(x - side / 2, y + 7, x - gap + side / 2, y + 7, VERMILLION, 2, dashed=True)
-            elif (t + 1) % steps == 0 and segment < segments and (again is None or segment < again):
+            elif (t + 1) % steps == 0 and (again is None or segment < again):
                 drawing.box(x, y, f"h_{t + 1}", BLUE, side)
             else:
                 drawing.parts.append(f'<rect x="{x - side / 2}" y="{y - side / 2}" width="{side}" height="{side}" '
