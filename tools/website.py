@@ -18,6 +18,7 @@ import functools
 import hashlib
 import http.server
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -90,6 +91,7 @@ def paper(kind):
     sphinx["config"]["version"] = sphinx["config"]["release"] = package["version"]
     sphinx["extra_extensions"].append("sphinxcontrib.rsvgconverter")
     place = BUILD / kind
+    shutil.rmtree(place, ignore_errors=True)         # or what an extension no longer writes would stay
     temporary = ROOT / f"_{kind}.yml"                # paths in it are relative to where it lies
     temporary.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
     builder = ["--builder", "custom", "--custom-builder", kind] if kind == "epub" else ["--builder", "latex"]
@@ -111,7 +113,7 @@ def paper(kind):
 
 
 def typeset(folder):
-    """Run XeLaTeX as often as it needs; end with the first error of its log if there is one."""
+    """Run XeLaTeX as often as it needs; end with the first error of its log, or with what it could not print."""
     log = folder / "unrolled.log"
     log.unlink(missing_ok=True)
     command = ["latexmk", "-xelatex", "-interaction=nonstopmode", "-halt-on-error", "-silent", "unrolled.tex"]
@@ -121,6 +123,15 @@ def typeset(folder):
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
         first = next((at for at, line in enumerate(lines) if line.startswith("!")), len(lines))
         sys.exit("\n".join(["XeLaTeX stopped:", *lines[first:first + 8], f"The whole log: {log.relative_to(ROOT)}"]))
+    if lost := unprinted(log.read_text(encoding="utf-8", errors="replace")):
+        sys.exit("\n".join(["The PDF lacks something:", *lost]))
+
+
+def unprinted(log):
+    """What XeLaTeX warns of and goes on without: characters that no font has, links that lead nowhere."""
+    whole = re.sub(r"(?<=^.{79})\n", "", log, flags=re.MULTILINE)              # where it folds its lines
+    return sorted({found[0] for found in re.finditer(r"Missing character: There is no . \(U\+\w+\)"
+                                                     r"|(?:Hyper r|R)eference `[^']*' on page \d+ undefined", whole)})
 
 
 def archive():

@@ -22,6 +22,7 @@ def configure(app, config):
     config.notfound_urls_prefix = "/"
     if not address:
         options.pop("launch_buttons", None)
+        options.pop("repository_url", None)               # Jupyter Book's own, which is another repository
         for listeners in app.events.listeners.values():   # a map of a site without an address is no use
             listeners[:] = [one for one in listeners if not one.handler.__module__.startswith("sphinx_sitemap")]
         return

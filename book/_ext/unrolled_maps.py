@@ -10,6 +10,7 @@ head (`tools/page_measures.py`). A need that is no page of the book is a warning
 """
 
 import html
+import os
 import posixpath
 import re
 import sys
@@ -211,9 +212,7 @@ class PageMap(SphinxDirective):
     optional_arguments = 1
 
     def run(self):
-        if self.env.app.builder.format != "html":               # a map is its links, and there the contents lead
-            return []
-        root = Path(self.env.srcdir)
+        root, builder = Path(self.env.srcdir), self.env.app.builder
         try:
             found = chapters(root)
             if not self.arguments:
@@ -228,12 +227,25 @@ class PageMap(SphinxDirective):
             for part in one.pages:
                 self.env.note_dependency(str(root / f"book/{part.name}.ipynb"))
         self.env.note_dependency(str(root / "_toc.yml"))
+        if builder.format == "latex":
+            return [self.picture(next(iter(drawings.values())))]
+        if builder.name == "epub":                              # an e-reader is narrow
+            drawings = dict(list(drawings.items())[-1:])
         return [nodes.raw("", f'<div class="map {kind}">{drawing}</div>', format="html")
                 for kind, drawing in drawings.items()]
 
+    def picture(self, drawing):
+        """A map for paper: a file, since LaTeX takes no drawing between its lines."""
+        path = Path(self.env.doctreedir, "maps", f"{self.arguments[0] if self.arguments else 'book'}.svg")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(drawing, encoding="utf-8")
+        name = posixpath.join("/", os.path.relpath(path, self.env.srcdir).replace(os.sep, "/"))
+        return nodes.image(uri=name, alt="Map", align="center")
+
     def address(self, name):
         """From this page to another."""
-        return self.env.app.builder.get_relative_uri(self.env.docname, f"book/{name}")
+        builder = self.env.app.builder
+        return "" if builder.format == "latex" else builder.get_relative_uri(self.env.docname, f"book/{name}")
 
 
 def read_next(app, doctree, docname):

@@ -9,6 +9,7 @@ those of this build, figures included.
 
 import posixpath
 import re
+from copy import deepcopy
 from pathlib import Path
 
 import nbformat
@@ -21,12 +22,18 @@ from unrolled_directives import read
 from unrolled_execution import executed, notebooks
 from unrolled_ledger import CLAIM_MIME, sources
 from unrolled_quiz import HEADING, quizzes, shown_order
+from unrolled_touch import TOUCH_MIME
 
 FENCE = re.compile(r"(?P<fence>:{3,}|`{3,})\{(?P<name>[\w-]+)\} *(?P<argument>.*)")
 OPTION = re.compile(r":([\w-]+): *(.*)")
 ROLE = re.compile(r"\{(?P<name>[\w:]+)\}`(?P<target>[^`]+)`")
 EQUATION = re.compile(r"\s*\n?\$\$ *\((?P<label>[\w-]+)\)")
 LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]+)\]\((?P<target>[^)\s:]+\.md)(?P<anchor>#[^)\s]*)?\)")
+COMPARED = "nbval-check-output"
+COLOUR = re.compile(r"\\textcolor\{(#\w+)\}(?=\{)")
+SIGNS = re.compile(r"[\\`*_|<\[$~]")                        # what Markdown would read as more than a sign
+MARKS = ((r"`([^`]+)`", r"<code>\1</code>"), (r"\*\*(\S|\S.*?\S)\*\*", r"<strong>\1</strong>"),
+         (r"\*(\S|\S.*?\S)\*", r"<em>\1</em>"))
 ADDRESS = re.compile(r'(href="[\w./-]+)\.html')
 
 
@@ -36,6 +43,25 @@ try:
 except ModuleNotFoundError:     # Colab
     %pip install -q "git+{address}"
 """
+
+
+def coloured(text):
+    """Formulas with colours as both MathJax 2, of Jupyter and Colab, and MathJax 3, of GitHub, show them."""
+    while found := COLOUR.search(text):
+        depth, end = 0, found.end()
+        while end == found.end() or depth:
+            depth += {"{": 1, "}": -1}.get(text[end], 0) * (text[end - 1] != "\\")
+            end += 1
+        text = f"{text[:found.start()]}{{\\color{{{found[1]}}}{text[found.end():end]}}}{text[end:]}"
+    return text
+
+
+def inline(text):
+    """A line of Markdown inside an HTML element, where no Markdown is read; formulas stay as they are."""
+    parts = re.split(r"(\$[^$]+\$)", str(text).replace("&", "&amp;").replace("<", "&lt;"))
+    for pattern, html in MARKS:
+        parts[::2] = [re.sub(pattern, html, part) for part in parts[::2]]
+    return "".join(parts)
 
 
 class Plain:
@@ -77,7 +103,7 @@ class Plain:
             plain.append(self.directive(opened["name"], opened["argument"], body))
         text = ROLE.sub(self.role, "\n".join(plain))
         text = EQUATION.sub(lambda found: rf" \tag{{{self.equation_number(found['label'])}}}" "\n$$", text)
-        return LINK.sub(self.link, text)
+        return LINK.sub(self.link, coloured(text))
 
     def role(self, found):
         if found["name"] not in self.roles:
@@ -132,7 +158,7 @@ class Plain:
     # Directives
 
     def folded(self, argument, options, body):
-        return f"<details>\n<summary>{argument}</summary>\n\n{body}\n\n</details>"
+        return f"<details>\n<summary>{inline(argument)}</summary>\n\n{body}\n\n</details>"
 
     def exercise(self, argument, options, body):
         name = options["label"]
@@ -147,7 +173,7 @@ class Plain:
         tables = [one for one in self.env.get_doctree(self.docname).findall(nodes.table) if "claims" in one["classes"]]
         if len(tables) != 1:
             raise ExtensionError(f"{self.docname}: expected one table of claims, found {len(tables)}")
-        lines = [[entry.astext().replace("\n", " ").replace("|", r"\|") for entry in row.findall(nodes.entry)]
+        lines = [[SIGNS.sub(r"\\\g<0>", entry.astext().replace("\n", " ")) for entry in row.findall(nodes.entry)]
                  for row in tables[0].findall(nodes.row)]
         lines.insert(1, ["---"] * len(lines[0]))
         return "\n".join(f"| {' | '.join(line)} |" for line in lines)
@@ -161,6 +187,7 @@ class Plain:
     # The end of a page
 
     def quiz(self, entries):
+        """A text for the heading, and one for each question."""
         parts = [f"## {HEADING}\n\nEach option opens on its explanation."]
         for number, entry in enumerate(entries, 1):
             options = []
@@ -168,7 +195,7 @@ class Plain:
                 kind, verdict = ("right", "Right") if "right" in choice else ("wrong", "Not so")
                 options.append(self.folded(choice["text"], {}, f"**{verdict}.** {choice[kind].strip()}"))
             parts.append("\n\n".join([f"**{number}.** {entry['question'].strip()}", *options]))
-        return "\n\n".join(parts)
+        return map(coloured, parts)
 
     def sources(self):
         rendered = (self.citations[key].formatted_entry.text.render(Backend()) for key in self.cited)
@@ -186,17 +213,23 @@ def plain_notebook(app, path, docname):
             cells.append(v4.new_markdown_cell(plain.markdown(cell.source)))
             continue
         metadata = {key: cell.metadata[key] for key in ("tags", "jupyter", "cellView") if key in cell.metadata}
-        outputs = next(ran).outputs
+        outputs, judged = next(ran).outputs, []
+        before = deepcopy(outputs)
+        outputs = [output for output in outputs if TOUCH_MIME not in output.get("data", {})]    # no figure is there
         for output in outputs:
             if bundle := output.get("data", {}).get(CLAIM_MIME):
                 claim = ledger[bundle["key"]]
-                said = f"*{claim['claim']}* ({sources(claim)})\n\n"
-                output.data["text/markdown"] = said + output.data["text/markdown"]
+                judged.append(f"**Claim** ({sources(claim)}): *{claim['claim']}*")
             for kind in [kind for kind in output.get("data", {}) if "unrolled" in kind]:
                 del output.data[kind]
             for kind in ("text/html", "image/svg+xml"):
                 if kind in output.get("data", {}):
-                    output.data[kind] = ADDRESS.sub(r"\1.ipynb", output.data[kind])
+                    text = ADDRESS.sub(r"\1.ipynb", output.data[kind])
+                    output.data[kind] = text.replace("</a><small>", "</a> <small>")
+        if outputs != before and COMPARED in metadata.get("tags", []):      # it would print what Sphinx reads
+            metadata["tags"] = [tag for tag in metadata["tags"] if tag != COMPARED]
+        if judged:                                        # in a cell of its own, which stays when the code is run again
+            cells.append(v4.new_markdown_cell("\n\n".join(judged)))
         address = app.config.html_theme_options.get("repository_url")
         fetch = FETCH.format(address=address) if address and "setup" in metadata.get("tags", []) else ""
         cells.append(v4.new_code_cell(fetch + cell.source, metadata=metadata, outputs=outputs,
@@ -205,7 +238,7 @@ def plain_notebook(app, path, docname):
             number, caption = plain.figure((figure["name"],) * 2), plain.markdown(figure["caption"])
             cells.append(v4.new_markdown_cell(f"**{number}.** {caption}"))
     if entries := quizzes(path.parent).get(path.stem):
-        cells.append(v4.new_markdown_cell(plain.quiz(entries)))
+        cells += map(v4.new_markdown_cell, plain.quiz(entries))
     if plain.cited:
         cells.append(v4.new_markdown_cell(plain.sources()))
     for number, cell in enumerate(cells):

@@ -102,13 +102,26 @@ def passed(self, node):
     """On paper, an element that is its contents."""
 
 
+def answers(quiz):
+    """Take the explanations out of a quiz: nodes that say for each question which option is right, and why."""
+    found = []
+    for number, question in enumerate(quiz.findall(question_node), 1):
+        found.append(nodes.paragraph("", "", nodes.strong("", f"Question {number}")))
+        for option in sorted(question.findall(option_node), key=lambda one: one["kind"] == "wrong"):
+            why = option.pop()
+            why[0].insert(0, nodes.Text(f"{letter(option)}. "))
+            found += why.children
+    return found
+
+
+def letter(option):
+    return "abcdefgh"[option["place"] - 1]
+
+
 def option_in_latex(self, node):
-    mark = r"$\checkmark$" if node["kind"] == "right" else r"$\times$"
-    self.body.append("\n\\begin{itemize}\\item[" + mark + "] ")
+    self.body.append(f"\n\\option{{{letter(node)}}} ")
     node.children[0].walkabout(self)
-    self.body.append("\n\n{\\small ")
-    node.children[1].walkabout(self)
-    self.body.append("\\par}\\end{itemize}\n")
+    self.body.append("\n\n")
     raise nodes.SkipNode
 
 

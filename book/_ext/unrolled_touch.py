@@ -61,7 +61,13 @@ class Touch(SphinxDirective):
         return json.dumps(found[self.options["data"]], separators=(",", ":"))
 
 
+ON_PAPER = "On the site, this figure moves."
+
+
 def visit_stage(self, node):
+    if self.builder.name == "epub":
+        self.body.append(f'<p class="stage">{ON_PAPER}</p>\n')
+        raise nodes.SkipNode
     self.body.append(self.starttag(node, "div", "", CLASS="stage", **{"data-touch": node["script"]}))
 
 
@@ -73,7 +79,7 @@ def depart_stage(self, node):
 
 
 def stage_in_latex(self, node):
-    self.body.append("\\emph{On the site, this figure moves.}\n")
+    self.body.append(f"\\emph{{{ON_PAPER}}}\n")
     raise nodes.SkipNode
 
 
