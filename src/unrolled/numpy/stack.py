@@ -167,7 +167,9 @@ class Stack(Parameters):
         Raises:
             TypeError, ValueError: an array of another dtype or shape, or of no steps or no sequences.
         """
-        self._saved = None                                               # an input that is refused has no way back
+        # An input that is refused has no way back. The last one's memory is given back at the end, when ours is there:
+        # pages returned and asked for again cost a sixth of the time.
+        _earlier, self._saved = self._saved, None
         x = as_array("input", x, self.dtype)
         batched, T, B = checks.sequence(x, self.input_size, self.batch_first)
         layout = "TB" if batched and not self.batch_first else "BT" if batched else "T"
