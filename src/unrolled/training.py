@@ -35,7 +35,7 @@ def fit(model, loss, batches, learning_rate, max_norm=1.0, decay=False):
         The loss before each update, as a list of floats.
 
     Raises:
-        ValueError: there is no batch, or the loss is not finite: what came, and at which update.
+        ValueError: there is no batch, or a loss, a gradient's norm or, in the end, a weight is not finite: what came.
     """
     optimizer = torch.optim.Adam(model.parameters(), learning_rate)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0 if decay else 1.0, total_iters=len(batches))
@@ -52,6 +52,9 @@ def fit(model, loss, batches, learning_rate, max_norm=1.0, decay=False):
         losses.append(value.item())
     if not losses:
         raise ValueError("expected at least one batch, got none")
+    for name, weight in model.named_parameters():
+        if not torch.isfinite(weight).all():
+            raise ValueError(f"expected finite weights after the last update, got others in {name}")
     return losses
 
 
