@@ -88,7 +88,7 @@ def run_backward(d_output, d_h, d_c, x, h, c, gates, weight_ih, weight_hh):
     rows = d_a.reshape(T * B, len(weight_hh))             # (T·B, 4H)  one GEMM sums steps and batch
     d_x = (rows @ weight_ih).reshape(T, B, D)
     d_weight_ih = rows.T @ x.reshape(T * B, D)            # (4H, D)
-    d_weight_hh = rows.T @ h[:-1].reshape(T * B, len(weight_hh) // 4)      # (4H, H)
+    d_weight_hh = rows.T @ h[:-1].reshape(T * B, weight_hh.shape[1])  # (4H, H)
     return d_x, d_h, d_c, d_weight_ih, d_weight_hh, rows.sum(0)
 
 
