@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from unrolled import checks
+from unrolled.numpy.stack import plain
 
 
 def step_jacobians(states, weight_hh, nonlinearity="tanh"):
@@ -274,7 +275,7 @@ def gradient_by_use(layer, loss, x, state=None):
 
 
 def _finite(name, values):
-    values = np.asarray(values, np.float64)
+    values = plain(name, values).astype(np.float64)
     if not np.isfinite(values).all():
         raise ValueError(f"{name} must be finite, got {np.count_nonzero(~np.isfinite(values))} entries that are not")
     return values
