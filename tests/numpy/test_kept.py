@@ -277,3 +277,30 @@ def test_numbers_at_the_edge_come_out_as_the_librarys(name, dtype, value, where)
     for one, other in zip(got, wanted, strict=True):
         np.testing.assert_allclose(one, other.detach(), rtol=1e-4 if dtype == np.float32 else 1e-9,
                                    atol=1e-5 if dtype == np.float32 else 1e-12)
+
+
+HUGE = 1e30
+
+
+@pytest.mark.filterwarnings("ignore:invalid value encountered in logaddexp:RuntimeWarning")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("scan", [True, False], ids=["scan", "loop"])
+@pytest.mark.parametrize(("a_f", "a_i", "kept"), [
+    (HUGE, HUGE, 0.5), (-HUGE, -HUGE, 0.5), (HUGE, -HUGE, 1), (-HUGE, HUGE, 0), (0, HUGE, 1 / 3), (HUGE, 0, 2 / 3),
+    (-HUGE, 0, 0), (0, -HUGE, 1), (np.nan, 0, np.nan), (0, np.nan, np.nan), (np.inf, np.inf, 0.5), (-np.inf, 0, 0),
+    (0, -np.inf, 1),
+], ids=str)
+def test_the_share_that_a_minlstm_keeps_is_right_where_its_gates_are_too_small_to_divide(dtype, scan, a_f, a_i, kept):
+    layer = unrolled.numpy.MinLSTM(1, 1, scan=scan, dtype=dtype, seed=0)
+    layer.load_state_dict({"weight_ih_l0": np.zeros((3, 1), dtype), "bias_ih_l0": np.array([a_f, a_i, 0], dtype)})
+    output, _ = layer.forward(np.zeros((1, 1, 1), dtype), np.ones((1, 1, 1), dtype))      # f / (f + i) of h_0 = 1
+    np.testing.assert_allclose(output.item(), kept, rtol=1e-6 if dtype == np.float32 else 1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("a_z", "kept"), [(HUGE, 0), (-HUGE, 1), (np.inf, 0), (-np.inf, 1), (np.nan, np.nan)], ids=str)
+def test_the_share_that_a_mingru_keeps_is_right_at_the_edge(dtype, a_z, kept):
+    layer = unrolled.numpy.MinGRU(1, 1, dtype=dtype, seed=0)
+    layer.load_state_dict({"weight_ih_l0": np.zeros((2, 1), dtype), "bias_ih_l0": np.array([a_z, 0], dtype)})
+    output, _ = layer.forward(np.zeros((1, 1, 1), dtype), np.ones((1, 1, 1), dtype))
+    np.testing.assert_equal(output.item(), kept)
