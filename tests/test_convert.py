@@ -1,4 +1,4 @@
-"""Weights moved to Keras and ONNX and back: each library then computes what ours does, and the other way round."""
+"""Weights moved to Keras, ONNX, Flax and back: each library then computes what ours does, and the other way round."""
 
 import importlib
 
@@ -14,7 +14,7 @@ from onnx.reference import ReferenceEvaluator
 
 import unrolled.numpy
 import unrolled.torch
-from unrolled.convert import from_keras, from_onnx, to_keras, to_onnx
+from unrolled.convert import from_flax, from_keras, from_onnx, to_flax, to_keras, to_onnx
 
 STACKS = st.fixed_dictionaries({
     "kind": st.sampled_from(["RNN", "LSTM", "GRU"]), "D": st.integers(1, 5), "H": st.integers(1, 5),
@@ -140,6 +140,24 @@ def test_ours_computes_what_keras_computes(keras, close, variant, bias, bidirect
     x, state = normal(T, B, D).astype(np.float32), initial_state(layer)
     for got, expected in zip(flat(*layer.forward(x, state)), run_keras(theirs, x, state), strict=True):
         close(got, expected, 2e-6)
+
+
+@reads_keras
+@pytest.mark.parametrize("variant", IN_KERAS)
+@pytest.mark.parametrize("return_sequences", [True, False], ids=["every state", "the last state"])
+def test_a_layer_of_keras_that_goes_backwards_is_ours_of_the_flipped_input(keras, close, variant, return_sequences):
+    kind, options = VARIANTS[variant]
+    layer = make(kind, num_layers=1, dtype=np.float32, **options)
+    reset = {name: value for name, value in options.items() if name == "reset_after"}
+    theirs = keras.layers.SimpleRNN if kind == "RNN" else getattr(keras.layers, kind)
+    options = {"activation": options["nonlinearity"]} if "nonlinearity" in options else options
+    theirs = theirs(H, go_backwards=True, return_sequences=return_sequences, **options)
+    theirs.build((None, None, D))
+    theirs.set_weights(to_keras(layer.state_dict(), kind, **reset)[0])
+    x = normal(T, B, D).astype(np.float32)
+    got = theirs(torch.from_numpy(x.swapaxes(0, 1).copy())).detach().numpy()
+    expected, _ = layer.forward(x[::-1])                    # the input is flipped, and what comes out is not
+    close(got.swapaxes(0, 1) if return_sequences else got, expected if return_sequences else expected[-1], 2e-6)
 
 
 @given(stack=STACKS, reset_after=st.booleans())
@@ -451,6 +469,7 @@ def inputs(**changes):
     return {name: array for name, array in (arrays | changes).items() if array is not None}
 
 
+MASKED = np.ma.masked_array(np.zeros((1, 16, 3)), True)
 WRONG_ONNX = {
     "a dict": (inputs(), TypeError, "layers must be a list, for each layer a dict of W, R, B and P, got dict"),
     "no layer": ([], ValueError, "layers must hold at least one layer, got none"),
@@ -473,6 +492,9 @@ WRONG_ONNX = {
                                  "P of layer 0 must have shape (1, 12), got (1, 16)"),
     "the second layer": ([inputs(), inputs()], ValueError, "W of layer 1 must have shape (1, 16, 4), got (1, 16, 3)"),
     "a list inside": ([inputs(B=[0.0])], TypeError, "B of layer 0 must be an array, got list"),
+    "a masked array": ([inputs(W=MASKED)], TypeError, "W of layer 0 must be a plain numpy array, got MaskedArray"),
+    "whole numbers": ([inputs(B=np.zeros((1, 32), np.int8))], TypeError,
+                      "B of layer 0 must hold floating-point numbers, got int8"),
 }
 
 
@@ -492,7 +514,8 @@ def test_only_an_lstm_has_peepholes_in_onnx(refuses):
     (to_keras, lambda: make("GRU").state_dict()), (to_onnx, lambda: make("GRU").state_dict()),
     (from_keras, lambda: to_keras(make("GRU").state_dict(), "GRU")),
     (from_onnx, lambda: to_onnx(make("GRU").state_dict(), "GRU")),
-], ids=["to_keras", "to_onnx", "from_keras", "from_onnx"])
+    (to_flax, lambda: make("GRU").state_dict()), (from_flax, lambda: to_flax(make("GRU").state_dict(), "GRU")),
+], ids=["to_keras", "to_onnx", "from_keras", "from_onnx", "to_flax", "from_flax"])
 def test_what_comes_out_shares_nothing_with_what_went_in(convert, given):
     def arrays(value):
         if isinstance(value, np.ndarray):
@@ -512,3 +535,113 @@ def test_the_tensors_of_torch_nn_are_as_good_as_arrays(close, kind):
     taker.load_state_dict(from_onnx(to_onnx(library.state_dict(), kind), kind))
     x = normal(T, B, D)
     close(taker.forward(x)[0], library(torch.from_numpy(x))[0].detach())
+
+
+# Flax: its cells by the equations of its documentation, since this environment has no JAX
+
+
+def sigma(a):
+    return 1 / (1 + np.exp(-a))
+
+
+def flax_cell(kind, p, x, carry):
+    """One step, (B, D) and (B, H) or (c, h), as the docstrings of SimpleCell, LSTMCell and GRUCell define it."""
+    def i(gate):
+        return x @ p["i" + gate]["kernel"] + p["i" + gate].get("bias", 0)
+
+    def h(gate, of):
+        return of @ p["h" + gate]["kernel"] + p["h" + gate].get("bias", 0)
+
+    if kind == "RNN":                                       # h' = tanh(W_i x + b_i + W_h h)
+        return np.tanh(i("") + h("", carry))
+    if kind == "LSTM":                                      # i = σ(W_ii x + W_hi h + b_hi), …
+        c, old = carry
+        write, keep, show = (sigma(i(gate) + h(gate, old)) for gate in "ifo")
+        c = keep * c + write * np.tanh(i("g") + h("g", old))
+        return c, show * np.tanh(c)
+    r, z = (sigma(i(gate) + h(gate, carry)) for gate in "rz")
+    n = np.tanh(i("n") + r * h("n", carry))                 # n = tanh(W_in x + b_in + r * (W_hn h + b_hn))
+    return (1 - z) * n + z * carry
+
+
+def run_flax(kind, layers, x):
+    for cells in layers:
+        outputs = []
+        for cell, steps in zip(cells, (x, x[::-1])):
+            carry = np.zeros((B, H)) if kind != "LSTM" else (np.zeros((B, H)), np.zeros((B, H)))
+            states = []
+            for step in steps:
+                carry = flax_cell(kind, cell, step, carry)
+                states.append(carry[1] if kind == "LSTM" else carry)
+            outputs.append(np.array(states if steps is x else states[::-1]))
+        x = np.concatenate(outputs, -1)
+    return x
+
+
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+@BIAS
+@DIRECTIONS
+def test_the_cells_of_flax_compute_what_ours_computes_and_the_other_way_round(close, kind, bias, bidirectional):
+    layer, x = make(kind, bias=bias, bidirectional=bidirectional), normal(T, B, D)
+    close(run_flax(kind, to_flax(layer.state_dict(), kind), x), layer.forward(x)[0])
+    cells = to_flax(make(kind, bidirectional=bidirectional, seed=5).state_dict(), kind)
+    layer = make(kind, bidirectional=bidirectional)
+    layer.load_state_dict(from_flax(cells, kind))
+    close(layer.forward(x)[0], run_flax(kind, cells, x))
+
+
+@given(stack=STACKS)
+def test_flax_weights_come_back_as_they_were(stack):
+    weights = to_flax(make(**stack).state_dict(), stack["kind"])
+    for cells, expected in zip(to_flax(from_flax(weights, stack["kind"]), stack["kind"]), weights, strict=True):
+        for cell, wanted in zip(cells, expected, strict=True):
+            assert cell.keys() == wanted.keys()
+            for name in wanted:
+                assert_equal(cell[name], wanted[name])
+
+
+def test_the_names_and_shapes_are_those_that_flax_gives_its_own_cells():
+    """As flax 0.12.8 prints them for `features=5` and inputs of width 4."""
+    def shapes(kind):
+        (cell,), = to_flax(make(kind, num_layers=1).state_dict(), kind)
+        return {name: {what: array.shape for what, array in arrays.items()} for name, arrays in cell.items()}
+
+    i, h = {"kernel": (4, 5)}, {"kernel": (5, 5)}
+    bias = {"bias": (5,)}
+    assert shapes("RNN") == {"i": i | bias, "h": h}
+    assert shapes("LSTM") == {"i" + gate: i for gate in "ifgo"} | {"h" + gate: h | bias for gate in "ifgo"}
+    assert shapes("GRU") == {"i" + gate: i | bias for gate in "rzn"} | {"hr": h, "hz": h, "hn": h | bias}
+
+
+def cell(**changes):
+    """The parameters of a GRUCell, D = 3 and H = 4, with some replaced, or left out where None."""
+    i, h = {"kernel": np.zeros((3, 4)), "bias": np.zeros(4)}, {"kernel": np.zeros((4, 4))}
+    whole = {"ir": i, "iz": i, "in": i, "hr": h, "hz": h, "hn": h | {"bias": np.zeros(4)}}
+    return {name: arrays for name, arrays in (whole | changes).items() if arrays is not None}
+
+
+WRONG_FLAX = {
+    "a dict": (cell(), TypeError, "layers must be a list, for each layer a list of one cell's parameters a direction"),
+    "no list of directions": ([cell()], TypeError, "layers must be a list, for each layer one cell's parameters"),
+    "an array for a cell": ([[np.zeros(3)]], TypeError, "layer 0 must hold dicts of parameters, got ndarray"),
+    "a gate missing": ([[cell(hz=None)]], ValueError, "layer 0 does not fit: missing hz"),
+    "an LSTM's": ([[{"i" + gate: {} for gate in "ifgo"} | {"h" + gate: {} for gate in "ifgo"}]], ValueError,
+                  "layer 0 does not fit: missing ir, iz, in, hr, hz, hn; unexpected ii, if, ig, io, hi, hf, hg, ho"),
+    "a bias of another layout": ([[cell(hr={"kernel": np.zeros((4, 4)), "bias": np.zeros(4)})]], ValueError,
+                                 "hr of layer 0 does not fit: unexpected bias"),
+    "no second bias": ([[cell(hn={"kernel": np.zeros((4, 4))})]], ValueError,
+                       "hn of layer 0 does not fit: missing bias"),
+    "three directions": ([[cell()] * 3], ValueError, "directions of layer 0 must be one of 1, 2, got 3"),
+    "directions that differ": ([[cell()], [cell()] * 2], ValueError, "directions of layer 1 must be one of 1, got 2"),
+    "torch's layout": ([[cell(iz={"kernel": np.zeros((4, 3)), "bias": np.zeros(4)})]], ValueError,
+                       "kernel of iz of layer 0 must have shape (3, 4), got (4, 3)"),
+    "the second layer": ([[cell()], [cell()]], ValueError,
+                         "kernel of ir of layer 1 must have shape (4, 4), got (3, 4)"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_FLAX)
+def test_parameters_that_are_no_stack_of_cells_are_named(refuses, case):
+    layers, error, message = WRONG_FLAX[case]
+    with refuses(error, message):
+        from_flax(layers, "GRU")

@@ -128,10 +128,12 @@ def test_equal_seeds_have_no_spread():
     ([], 0.95, ValueError, "an interval needs at least two seeds, got shape (0,)"),
     ([1.0, NAN], 0.95, ValueError, "values must be finite"),
     ([1.0, INF], 0.95, ValueError, "values must be finite"),
+    (np.ma.masked_array([1.0, 2.0, 9.0], [0, 0, 1]), 0.95, TypeError,
+     "values must be a plain numpy array, got MaskedArray"),
     ([1.0, 2.0], 1.0, ValueError, "confidence must lie in (0, 1), got 1.0"),
     ([1.0, 2.0], 95, ValueError, "confidence must lie in [0, 1], got 95"),
     ([1.0, 2.0], "95 %", TypeError, "confidence must be a number in [0, 1], got str '95 %'"),
-], ids=["one seed", "a number", "none", "NaN", "inf", "certainty", "per cent", "text"])
+], ids=["one seed", "a number", "none", "NaN", "inf", "masked", "certainty", "per cent", "text"])
 def test_wrong_values_are_named(refuses, values, confidence, error, message):
     with refuses(error, message):
         interval(values, confidence)

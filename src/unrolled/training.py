@@ -8,12 +8,13 @@ from scipy import stats
 
 from unrolled import checks
 from unrolled.instruments.gradients import clip_grad_norm
+from unrolled.numpy.stack import plain
 
 SEEDS = range(5)
 
 
 def seed_everything(seed):
-    """Seed Python, NumPy and torch, and keep torch to one thread so that sums come in one order."""
+    """Seed Python, NumPy and torch, and keep torch to one thread, all for the whole process: sums come in one order."""
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002  scikit-learn still draws from it
     torch.manual_seed(seed)
@@ -35,7 +36,7 @@ def fit(model, loss, batches, learning_rate, max_norm=1.0, decay=False):
         The loss before each update, as a list of floats.
 
     Raises:
-        ValueError: there is no batch, or the loss is not finite: what came, and at which update.
+        ValueError: there is no batch, or a loss, a gradient's norm or, in the end, a weight is not finite: what came.
     """
     optimizer = torch.optim.Adam(model.parameters(), learning_rate)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0 if decay else 1.0, total_iters=len(batches))
@@ -52,6 +53,9 @@ def fit(model, loss, batches, learning_rate, max_norm=1.0, decay=False):
         losses.append(value.item())
     if not losses:
         raise ValueError("expected at least one batch, got none")
+    for name, weight in model.named_parameters():
+        if not torch.isfinite(weight).all():
+            raise ValueError(f"expected finite weights after the last update, got others in {name}")
     return losses
 
 
@@ -71,9 +75,10 @@ def interval(values, confidence=0.95):
         mean and half-width, floats or arrays.
 
     Raises:
+        TypeError: a masked array or another subclass, of which only the numbers would be read.
         ValueError: fewer than two seeds, or values that are not finite.
     """
-    values = np.asarray(values, np.float64)
+    values = plain("values", values).astype(np.float64)
     if values.ndim == 0 or len(values) < 2:
         raise ValueError(f"an interval needs at least two seeds, got shape {values.shape}")
     if not np.isfinite(values).all():

@@ -1,5 +1,8 @@
 """The library behind our constructor: it is the library, it says what runs, and it keeps float32 whole."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 from torch import nn
@@ -121,6 +124,66 @@ def test_the_setting_comes_back_after_an_error(rnn_precision):
     rnn_precision.fp32_precision = "tf32"
     with pytest.raises(KeyError), whole_float32():
         raise KeyError
+    assert rnn_precision.fp32_precision == "tf32"
+
+
+@pytest.mark.parametrize("first_out", [0, 1])
+def test_overlapping_blocks_of_two_threads_keep_float32_whole_until_both_have_left(rnn_precision, first_out):
+    rnn_precision.fp32_precision = "tf32"
+    inside, leave, left = threading.Barrier(3), *([threading.Event(), threading.Event()] for _ in range(2))
+
+    def block(number):
+        with whole_float32():
+            inside.wait(10)
+            leave[number].wait(10)
+        left[number].set()
+
+    threads = [threading.Thread(target=block, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    inside.wait(10)
+    seen = [rnn_precision.fp32_precision]
+    for number in (first_out, 1 - first_out):
+        leave[number].set()
+        assert left[number].wait(10)
+        seen.append(rnn_precision.fp32_precision)
+    for thread in threads:
+        thread.join()
+    assert seen == ["ieee", "ieee", "tf32"]
+
+
+def test_a_block_within_a_block_does_not_end_the_outer_one(rnn_precision):
+    rnn_precision.fp32_precision = "tf32"
+    with whole_float32():
+        with whole_float32():
+            pass
+        assert rnn_precision.fp32_precision == "ieee"
+    assert rnn_precision.fp32_precision == "tf32"
+
+
+def test_many_threads_leave_the_setting_as_it_was(rnn_precision):
+    rnn_precision.fp32_precision, seen = "tf32", set()
+
+    def enter(_):
+        for _ in range(200):
+            with whole_float32():
+                seen.add(rnn_precision.fp32_precision)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(enter, range(8)))
+    assert seen == {"ieee"}
+    assert rnn_precision.fp32_precision == "tf32"
+
+
+def test_the_backward_pass_of_one_thread_does_not_end_the_block_of_another(rnn_precision):
+    rnn_precision.fp32_precision = "tf32"
+    output = CudnnRnn.apply(normal(5, 1, 3).requires_grad_())
+    whole_float32_backward(output)
+    CudnnRnn.seen.clear()
+    with whole_float32():
+        output.sum().backward()
+        assert rnn_precision.fp32_precision == "ieee"
+    assert CudnnRnn.seen == ["ieee"]
     assert rnn_precision.fp32_precision == "tf32"
 
 

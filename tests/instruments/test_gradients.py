@@ -312,3 +312,66 @@ def test_the_gradient_of_chunks_is_the_sum_over_chunks_started_from_carried_stat
 def test_wrong_truncation_is_named(refuses, layer, x, targets, chunk, error, message):
     with refuses(error, message):
         truncated_bptt(unrolled.torch.RNN(3, 4, dtype=torch.float64, **layer), squared, x, targets, chunk)
+
+
+class Wrapped(nn.Module):
+    """A layer inside a module that says nothing of its axes."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.inner = nn.ModuleDict({"layer": layer})
+
+    def forward(self, x, state=None):
+        return self.inner["layer"](x, state)
+
+
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+@pytest.mark.parametrize("module", [unrolled.torch, nn], ids=["ours", "library"])
+@pytest.mark.parametrize("option", ["batch_first", "bidirectional"])
+def test_a_layer_that_a_module_hides_is_found(refuses, kind, module, option):
+    model = Wrapped(getattr(module, kind)(3, 4, **{option: True}))
+    with refuses(ValueError, f"the layer must have {option}=False, got True in its inner.layer"):
+        truncated_bptt(model, squared, torch.zeros(6, 6, 3), torch.zeros(6, 6, 4), 2)
+
+
+def test_a_function_is_taken_at_its_word(close, long_sequence):
+    layer, x, targets = long_sequence
+    turned = nn.LSTM(3, 4, batch_first=True, dtype=torch.float64)
+    layer = nn.LSTM(3, 4, dtype=torch.float64)
+    turned.load_state_dict(layer.state_dict())
+
+    def by_time(x, state):
+        output, state = turned(x.swapaxes(0, 1), state)
+        return output.swapaxes(0, 1), state
+
+    x, targets = normal(12, 2, 3), normal(12, 2, 4, seed=2)
+    expected_total, _, expected = gradients_after(layer, lambda: truncated_bptt(layer, squared, x, targets, 5))
+    total, _, grads = gradients_after(turned, lambda: truncated_bptt(by_time, squared, x, targets, 5))
+    assert total == pytest.approx(expected_total)
+    for name in expected:
+        close(grads[name], expected[name])
+
+
+@pytest.mark.parametrize("layer", [
+    unrolled.torch.TCN(3, 4, 2, dtype=torch.float64),
+    unrolled.torch.CausalTransformer(4, 2, 2, dtype=torch.float64),
+], ids=["TCN", "CausalTransformer"])
+def test_states_that_are_lists_are_carried_on_without_their_history(layer):
+    width = getattr(layer, "input_size", 4)
+    x, targets = normal(12, 2, width), normal(12, 2, 4, seed=2)
+    with torch.no_grad():
+        expected = squared(layer(x)[0], targets).item()
+    total, state, grads = gradients_after(layer, lambda: truncated_bptt(layer, squared, x, targets, 5))
+    assert total == pytest.approx(expected)
+
+    def leaves(part):
+        return [part] if torch.is_tensor(part) else [leaf for one in part for leaf in leaves(one)]
+
+    assert not any(leaf.requires_grad for leaf in leaves(state))
+    assert all(torch.isfinite(grad).all() for grad in grads.values())
+
+
+def test_a_layer_without_a_state_is_refused(refuses):
+    layer = nn.Linear(3, 4, dtype=torch.float64)
+    with refuses(TypeError, "the layer must return a state of tensors, got NoneType"):
+        truncated_bptt(lambda x, state: (layer(x), None), squared, normal(6, 2, 3), normal(6, 2, 4), 2)

@@ -95,7 +95,8 @@ def test_float32_stays_float32_and_equals_the_plain_path_to_rounding(close, kind
 @pytest.mark.parametrize("B", [1, 2], ids=["one sequence", "two sequences"])
 def test_its_derivatives_are_those_of_central_differences(close, central_difference, kind, bias, B):
     make, fused = KINDS[kind]
-    p = make(2, 3, bias=bias, fused=True, dtype=np.float64, seed=0)._of_direction("_l0")
+    layer = make(2, 3, bias=bias, fused=True, dtype=np.float64, seed=0)
+    p = {name.removesuffix("_l0"): value for name, value in layer.parameters.items()}
     x, state = normal(4, B, 2), parts_of(kind, B, 3, seed=2)
     d_output, d_state = normal(4, B, 3, seed=4), parts_of(kind, B, 3, seed=5)
 
@@ -112,7 +113,8 @@ def test_its_derivatives_are_those_of_central_differences(close, central_differe
 @pytest.mark.parametrize("view", ["as it is", "from its end", "half of a wider one"])
 def test_it_reads_views_and_changes_nothing_it_is_given(kind, view):
     make, fused = KINDS[kind]
-    p = make(2, 3, dtype=np.float64, seed=0)._of_direction("_l0")
+    layer = make(2, 3, dtype=np.float64, seed=0)
+    p = {name.removesuffix("_l0"): value for name, value in layer.parameters.items()}
     whole = normal(4, 2, 2), normal(4, 2, 6)
     x, d_output = {
         "as it is": (whole[0], whole[1][..., :3].copy()),

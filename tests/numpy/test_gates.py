@@ -129,12 +129,12 @@ def test_the_variants_without_any_option_are_the_six_equations(close):
     p = {name.removesuffix("_l0"): value for name, value in layer.parameters.items()}
     x, state = normal(6, 2, 3), state_of("LSTM", 2, 4)
     d_output, d_state = normal(6, 2, 4, seed=5), state_of("LSTM", 2, 4, seed=6)
-    plain, final, saved = layer._run(x, state, p)
+    plain, final, back = layer._run(x, state, p)
     general, general_final, general_saved = lstm_variants.run(x, state, p, True)
     close(general, plain)
     for got, wanted in zip(general_final, final):
         close(got, wanted)
-    expected = layer._run_backward(d_output, d_state, saved, p)
+    expected = back(d_output, d_state)
     got = lstm_variants.run_backward(d_output, d_state, general_saved, p, True)
     for one, other in zip((got[0], *got[1]), (expected[0], *expected[1])):
         close(one, other)

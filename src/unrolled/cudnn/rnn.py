@@ -8,6 +8,7 @@ kernels; `describe` reports which.
 """
 
 import contextlib
+import threading
 
 import torch
 from torch import nn
@@ -17,28 +18,47 @@ from unrolled import checks
 from unrolled.torch.stack import Module, check_call, check_cell_call, check_dtype
 
 
+class _Whole:
+    """How many calls want float32 whole at this moment, in all threads; the first sets it, the last sets it back."""
+
+    lock, calls, before = threading.Lock(), 0, None
+
+    @classmethod
+    def enter(cls, *_):
+        with cls.lock:
+            if cls.calls == 0:
+                cls.before = torch.backends.cudnn.rnn.fp32_precision
+                torch.backends.cudnn.rnn.fp32_precision = "ieee"
+            cls.calls += 1
+
+    @classmethod
+    def leave(cls, *_):
+        with cls.lock:
+            cls.calls -= 1
+            if cls.calls == 0:
+                torch.backends.cudnn.rnn.fp32_precision = cls.before
+
+
 @contextlib.contextmanager
 def whole_float32():
-    """Keep cuDNN's recurrent layers from rounding float32 to TF32, here and in no other operation."""
-    rnn = torch.backends.cudnn.rnn
-    before, rnn.fp32_precision = rnn.fp32_precision, "ieee"
+    """Keep cuDNN's recurrent layers from rounding float32 to TF32.
+
+    PyTorch has one setting for the whole process, `torch.backends.cudnn.rnn.fp32_precision`: it is "ieee" while any
+    thread is inside, also for a layer of another thread that would take TF32, and what it was before when the last has
+    left. No other operation reads it. Set by hand meanwhile, it is set back too.
+    """
+    _Whole.enter()
     try:
         yield
     finally:
-        rnn.fp32_precision = before
+        _Whole.leave()
 
 
 def whole_float32_backward(output):
-    """The same for the backward pass of `output`, which cuDNN runs later, under the setting that it finds then."""
-    rnn, before = torch.backends.cudnn.rnn, []
+    """The same for the backward pass of `output`, which cuDNN runs later, under the setting that it finds then.
 
-    def enter(_):
-        before.append(rnn.fp32_precision)
-        rnn.fp32_precision = "ieee"
-
-    def leave(*_):
-        rnn.fp32_precision = before.pop()
-
+    If that pass raises, as for want of memory, the setting stays "ieee".
+    """
     node = output.grad_fn
     for _ in range(4):                                     # a squeeze or a transpose may stand between
         if node is None or node.name().startswith("CudnnRnn"):
@@ -47,8 +67,8 @@ def whole_float32_backward(output):
     else:
         return                                             # not cuDNN's after all: other kernels never use TF32 here
     if node is not None:
-        node.register_prehook(enter)
-        node.register_hook(leave)
+        node.register_prehook(_Whole.enter)
+        node.register_hook(_Whole.leave)
 
 
 class Described(Module):
@@ -92,7 +112,7 @@ class RNN(Described, nn.RNN):
     Args:
         input_size, hidden_size, num_layers, nonlinearity, bias, batch_first, dropout, bidirectional, device, dtype: as
             for `unrolled.torch.RNN`.
-        allow_tf32: let cuDNN round float32 products to TF32.
+        allow_tf32: let cuDNN round float32 products to TF32, where PyTorch's own setting does.
 
     Raises:
         TypeError, ValueError: an argument outside what is listed above.

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from unrolled import checks
+from unrolled.numpy.stack import plain
 
 
 def step_jacobians(states, weight_hh, nonlinearity="tanh"):
@@ -187,7 +188,7 @@ def truncated_bptt(layer, loss, x, targets, chunk, state=None):
     Peng 1990, in the form that every library uses (chunk = both how far back and how often).
 
     Args:
-        layer: a recurrent layer, (T, B, D) -> (T, B, H) and a state.
+        layer: a recurrent layer, (T, B, D) and a state -> (T, B, H) and a state: a tensor, or tuples and lists of them.
         loss: a function of (output, targets) of one chunk that returns a sum over its steps, not a mean.
         x: inputs, (T, B, D).
         targets: anything sliceable along its first axis, T long.
@@ -199,8 +200,9 @@ def truncated_bptt(layer, loss, x, targets, chunk, state=None):
 
     Raises:
         TypeError, ValueError: `chunk` is not a whole number of at least 1, x and targets differ in length or are empty,
-            or the layer is `batch_first` (a chunk would be cut from the batch) or bidirectional (its second direction
-            would need the future).
+            the layer returns no state, or it is `batch_first` (a chunk would be cut from the batch) or bidirectional
+            (its second direction would need the future), or it holds a module that is. A module that turns the axes for
+            such a part is taken at its word if it comes as a function, `lambda x, state: module(x, state)`.
     """
     chunk = checks.positive_int("chunk", chunk)
     check_divisible(layer, x, targets)
@@ -218,9 +220,10 @@ def check_divisible(layer, x, targets):
     """Raise unless the sequence can be cut along time and run piece by piece, as `truncated_bptt` says."""
     if not isinstance(x, torch.Tensor):
         raise TypeError(f"input must be a torch tensor, got {type(x).__name__}")
-    for name in ("batch_first", "bidirectional"):
-        if getattr(layer, name, False):
-            raise ValueError(f"the layer must have {name}=False, got True")
+    for path, module in layer.named_modules() if isinstance(layer, torch.nn.Module) else [("", layer)]:
+        for name in ("batch_first", "bidirectional"):
+            if getattr(module, name, False):
+                raise ValueError(f"the layer must have {name}=False, got True" + f" in its {path}" * bool(path))
     if len(x) == 0:
         raise ValueError("input must hold at least one step (T >= 1), got none")
     if len(x) != len(targets):
@@ -228,8 +231,12 @@ def check_divisible(layer, x, targets):
 
 
 def detach(state):
-    """The same numbers without their history: a tensor, or a tuple of them as an LSTM has."""
-    return tuple(s.detach() for s in state) if isinstance(state, tuple) else state.detach()
+    """The same numbers without their history: a tensor, or a tuple of them as an LSTM has, or a list."""
+    if isinstance(state, tuple | list):
+        return type(state)(map(detach, state))
+    if not isinstance(state, torch.Tensor):
+        raise TypeError(f"the layer must return a state of tensors, got {type(state).__name__}")
+    return state.detach()
 
 
 def gradient_by_use(layer, loss, x, state=None):
@@ -268,7 +275,7 @@ def gradient_by_use(layer, loss, x, state=None):
 
 
 def _finite(name, values):
-    values = np.asarray(values, np.float64)
+    values = plain(name, values).astype(np.float64)
     if not np.isfinite(values).all():
         raise ValueError(f"{name} must be finite, got {np.count_nonzero(~np.isfinite(values))} entries that are not")
     return values

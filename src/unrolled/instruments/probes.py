@@ -6,6 +6,7 @@ Source: Alain & Bengio 2016, linear classifier probes. The network is left as it
 import numpy as np
 
 from unrolled import checks
+from unrolled.numpy.stack import plain
 
 
 def linear_probe(features, targets, train, ridge=1e-6):
@@ -23,7 +24,8 @@ def linear_probe(features, targets, train, ridge=1e-6):
     Raises:
         ValueError: not two-dimensional, of different lengths, not finite, or nothing left to fit or predict.
     """
-    features, targets = np.asarray(features, np.float64), np.asarray(targets, np.float64)
+    features, targets = (plain(name, value).astype(np.float64) for name, value in
+                         (("features", features), ("targets", targets)))
     checks.shape("features", features, ("N", "F"))
     checks.shape("targets", targets, (len(features), "K"))
     if not 0 < train < len(features):
@@ -51,7 +53,7 @@ def named_back(features, characters, lags, train, alphabet):
     Returns:
         The share of the scored steps at which the character is named, (lags,).
     """
-    features, characters = np.asarray(features), np.asarray(characters)
+    features, characters = plain("features", features), plain("characters", characters)
     checks.shape("features", features, ("texts", "T", "F"))
     checks.shape("characters", characters, features.shape[:2])
     texts, length = characters.shape

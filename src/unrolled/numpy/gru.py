@@ -19,6 +19,8 @@ Letters: T steps, B batch, D input_size, H hidden_size, L num_layers, N directio
 Beside it: `gru_fused`, the reset-after equations, faster.
 """
 
+from functools import partial
+
 import numpy as np
 
 from unrolled import checks
@@ -108,6 +110,12 @@ def run_backward(d_output, d_h, x, h, gates, past, weight_ih, weight_hh, reset_a
     return d_x, d_h, d_weight_ih, d_weight_hh, d_bias_ih, d_bias_hh
 
 
+def _back(saved, p, reset_after, d_output, d_state):
+    """`run_backward`, with parameters and their gradients by name."""
+    d_x, d_h, *gradients = run_backward(d_output, *d_state, *saved, p["weight_ih"], p["weight_hh"], reset_after)
+    return d_x, (d_h,), dict(zip(p, gradients))              # names in torch's order; biases last, if there are any
+
+
 class _GRU:
     """What the cell and the layer share: parameters, and which equations run."""
 
@@ -118,18 +126,11 @@ class _GRU:
 
     def _run(self, x, state, p):
         if self.fused:
-            return gru_fused.run(x, state, p)
+            output, last, saved = gru_fused.run(x, state, p)
+            return output, last, partial(gru_fused.run_backward, saved=saved, p=p)
         biases = p.get("bias_ih", 0), p.get("bias_hh", 0)
         h, gates, past = run(x, *state, p["weight_ih"], p["weight_hh"], *biases, self.reset_after)
-        return h[1:], (h[-1],), (x, h, gates, past)
-
-    def _run_backward(self, d_output, d_state, saved, p):
-        if self.fused:
-            return gru_fused.run_backward(d_output, d_state, saved, p)
-        d_x, d_h, *gradients = run_backward(
-            d_output, *d_state, *saved, p["weight_ih"], p["weight_hh"], self.reset_after
-        )
-        return d_x, (d_h,), dict(zip(p, gradients))          # names in torch's order; biases last, if there are any
+        return h[1:], (h[-1],), partial(_back, (x, h, gates, past), p, self.reset_after)
 
 
 class GRUCell(_GRU, Cell):

@@ -113,7 +113,7 @@ def run_backward(d_output, d_state, saved, p):
     grads["weight_ih"] = d_rows.T @ rows
     if "bias_ih" in p:
         grads["bias_ih"] = ones @ d_rows
-    return (d_rows @ p["weight_ih"]).reshape(T, B, -1), (d_h,), grads
+    return (d_rows @ p["weight_ih"]).reshape(T, B, rows.shape[1]), (d_h,), grads
 
 
 def folded(weight):

@@ -20,6 +20,8 @@ Letters: T steps, B batch, D input_size, H hidden_size, L num_layers, N directio
 Beside it: `lstm_variants` (other gates, peepholes, layer norm), `lstm_fused` (the same equations, faster).
 """
 
+from functools import partial
+
 import numpy as np
 
 from unrolled import checks
@@ -83,11 +85,19 @@ def run_backward(d_output, d_h, d_c, x, h, c, gates, weight_ih, weight_hh):
         d_o[:] = d_h * tanh_c * o * (1 - o)
         d_c = d_c * f                                     # (B, H)  the carousel: no matrix, no slope, only f_t
         d_h = d_a[t] @ weight_hh                          # (B, H)  all other paths to step t - 1 lead through U
-    rows = d_a.reshape(T * B, -1)                         # (T·B, 4H)  one GEMM sums steps and batch
+    rows = d_a.reshape(T * B, len(weight_hh))             # (T·B, 4H)  one GEMM sums steps and batch
     d_x = (rows @ weight_ih).reshape(T, B, D)
     d_weight_ih = rows.T @ x.reshape(T * B, D)            # (4H, D)
-    d_weight_hh = rows.T @ h[:-1].reshape(T * B, -1)      # (4H, H)
+    d_weight_hh = rows.T @ h[:-1].reshape(T * B, weight_hh.shape[1])  # (4H, H)
     return d_x, d_h, d_c, d_weight_ih, d_weight_hh, rows.sum(0)
+
+
+def _back(saved, p, d_output, d_state):
+    """`run_backward`, with parameters and their gradients by name."""
+    d_x, d_h, d_c, d_weight_ih, d_weight_hh, d_bias = run_backward(
+        d_output, *d_state, *saved, p["weight_ih"], p["weight_hh"]
+    )
+    return d_x, (d_h, d_c), with_biases(p, {"weight_ih": d_weight_ih, "weight_hh": d_weight_hh}, d_bias)
 
 
 class _LSTM:
@@ -120,21 +130,13 @@ class _LSTM:
 
     def _run(self, x, state, p):
         if self.fused:
-            return lstm_fused.run(x, state, p)
+            output, last, saved = lstm_fused.run(x, state, p)
+            return output, last, partial(lstm_fused.run_backward, saved=saved, p=p)
         if self.forget_gate is not True or self.peephole or self.layer_norm:
-            return lstm_variants.run(x, state, p, self.forget_gate)
+            output, last, saved = lstm_variants.run(x, state, p, self.forget_gate)
+            return output, last, partial(lstm_variants.run_backward, saved=saved, p=p, forget_gate=self.forget_gate)
         h, c, gates = run(x, *state, p["weight_ih"], p["weight_hh"], summed_bias(p))
-        return h[1:], (h[-1], c[-1]), (x, h, c, gates)
-
-    def _run_backward(self, d_output, d_state, saved, p):
-        if self.fused:
-            return lstm_fused.run_backward(d_output, d_state, saved, p)
-        if self.forget_gate is not True or self.peephole or self.layer_norm:
-            return lstm_variants.run_backward(d_output, d_state, saved, p, self.forget_gate)
-        d_x, d_h, d_c, d_weight_ih, d_weight_hh, d_bias = run_backward(
-            d_output, *d_state, *saved, p["weight_ih"], p["weight_hh"]
-        )
-        return d_x, (d_h, d_c), with_biases(p, {"weight_ih": d_weight_ih, "weight_hh": d_weight_hh}, d_bias)
+        return h[1:], (h[-1], c[-1]), partial(_back, (x, h, c, gates), p)
 
 
 class LSTMCell(_LSTM, Cell):

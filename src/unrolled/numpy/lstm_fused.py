@@ -34,7 +34,7 @@ def run(x, state, p):
     H = p["weight_hh"].shape[1]
     weight_ih, weight_hh = folded(p["weight_ih"]), folded(p["weight_hh"])      # (4, D, H), (4, H, H)
     gates = np.empty((T, 4, B, H), x.dtype)               # a gate's block of a step in one piece
-    if B > 1:                                             # W x_t, all gates and steps at once
+    if B != 1:                                            # W x_t, all gates and steps at once
         weight_ih, weight_hh = np.ascontiguousarray(weight_ih), np.ascontiguousarray(weight_hh)
         np.matmul(x[:, None], weight_ih, out=gates)
     else:                                                 # steps of one sequence are rows of one matrix,
@@ -81,7 +81,7 @@ def run_backward(d_output, d_state, saved, p):
     d_a = local.reshape(T, B, 5 * H)[:, :, : 4 * H]       # (T, B, 4H)  what becomes da_t, in torch's order
     d_h, d_c = np.array(d_state[0]), np.array(d_state[1])
     d_h_blocks, d_c_blocks = d_h[:, None], d_c[:, None]   # (B, 1, H)  for every block of a step the same
-    many = max(1, IN_CACHE // (B * H))                    # steps
+    many = max(1, IN_CACHE // max(1, B * H))                    # steps
     for stop in range(T, 0, -many):
         some = slice(max(0, stop - many), stop)
         factors(local[some], gates[some], h[1:][some], c[:-1][some], tanh_c[some])
@@ -99,7 +99,7 @@ def run_backward(d_output, d_state, saved, p):
     if "bias_ih" in p:
         grads["bias_ih"] = np.ones(T * B, gates.dtype) @ d_rows      # a sum, but as a product: faster
         grads["bias_hh"] = grads["bias_ih"].copy()
-    return (d_rows @ p["weight_ih"]).reshape(T, B, -1), (d_h, d_c), grads
+    return (d_rows @ p["weight_ih"]).reshape(T, B, rows.shape[1]), (d_h, d_c), grads
 
 
 def factors(local, gates, h, c_last, tanh_c):

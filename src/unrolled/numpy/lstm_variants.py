@@ -46,7 +46,7 @@ def run(x, state, p, forget_gate):
     peephole, norm = p.get("weight_peephole"), "norm_c" in p
     h, c = np.empty((2, T + 1, B, p["weight_hh"].shape[1]), x.dtype)
     h[0], c[0] = state
-    drive = (x.reshape(T * B, D) @ p["weight_ih"].T).reshape(T, B, -1)       # (T, B, G·H)
+    drive = (x.reshape(T * B, D) @ p["weight_ih"].T).reshape(T, B, len(p["weight_ih"]))  # (T, B, G·H)
     saved_norms = {}
     if norm:
         drive, scale = layer_norm(drive)
@@ -140,8 +140,8 @@ def run_backward(d_output, d_state, saved, p, forget_gate):
         d_drive = layer_norm_backward(d_a * p["norm_ih"], *norms["ih"])
         grads["norm_ih"] = np.sum(d_a * norms["ih"][0], (0, 1))
         grads["norm_hh"] = np.sum(d_a * np.stack([normal for normal, _ in norms["hh"]]), (0, 1))
-    rows, recurrent_rows = d_drive.reshape(T * B, -1), d_recurrent.reshape(T * B, -1)
+    rows, recurrent_rows = (d.reshape(T * B, len(p["weight_ih"])) for d in (d_drive, d_recurrent))
     grads["weight_ih"] = rows.T @ x.reshape(T * B, D)                        # (G·H, D)
-    grads["weight_hh"] = recurrent_rows.T @ h[:-1].reshape(T * B, -1)        # (G·H, H)
+    grads["weight_hh"] = recurrent_rows.T @ h[:-1].reshape(T * B, h.shape[-1])        # (G·H, H)
     d_x = (rows @ p["weight_ih"]).reshape(T, B, D)
     return d_x, (d_h, d_c), with_biases(p, grads, d_a.sum((0, 1)))

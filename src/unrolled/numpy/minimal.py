@@ -24,6 +24,8 @@ Letters: T steps, B batch, D input_size, H hidden_size, L num_layers, N directio
 Not here: the paper's version in logarithms, which needs h̃_t > 0.
 """
 
+from functools import partial
+
 import numpy as np
 
 from unrolled import checks
@@ -79,6 +81,19 @@ def scan_backward(d_h, d_last, a, h, h0, run=scan):
     return d_h * before, d_h, a[0] * d_h[0]
 
 
+def _back(saved, p, steps, d_output, d_state):
+    """From dL/dy_t and dL/dh_T to the gradients of the inputs, of h_0 and of the parameters by name."""
+    x, h0, h, keep, candidate, slopes = saved
+    T, B, D = x.shape
+    d_keep, d_write, d_h0 = scan_backward(d_output, *d_state, keep, h, h0, steps)
+    d_keep -= d_write * candidate                                        # (T, B, H)  k_t also scales the candidate
+    d_u = d_keep * keep * (1 - keep)
+    blocks = np.concatenate([d_u * slope for slope in slopes] + [d_write * (1 - keep)], axis=-1)
+    rows = blocks.reshape(T * B, len(p["weight_ih"]))                    # (T·B, G·H)  one GEMM sums steps and batch
+    grads = {"weight_ih": rows.T @ x.reshape(T * B, D)} | ({"bias_ih": rows.sum(0)} if "bias_ih" in p else {})
+    return (rows @ p["weight_ih"]).reshape(T, B, D), (d_h0,), grads
+
+
 class _Minimal(Stack):
     """What the two share: all gates at once, then `loop` or `scan`. A model brings `_keep` and `_keep_backward`."""
 
@@ -94,22 +109,12 @@ class _Minimal(Stack):
 
     def _run(self, x, state, p):
         T, B, D = x.shape
-        a = (x.reshape(T * B, D) @ p["weight_ih"].T + p.get("bias_ih", 0)).reshape(T, B, -1)
+        a = (x.reshape(T * B, D) @ p["weight_ih"].T + p.get("bias_ih", 0)).reshape(T, B, len(p["weight_ih"]))
         *gates, candidate = np.split(a, self.blocks, axis=-1)            # (T, B, H) each
         keep, slopes = self._keep(*gates)                                # (T, B, H)  k_t
-        h = (scan if self.scan else loop)(keep, (1 - keep) * candidate, *state)
-        return h, (h[-1],), (x, state[0].copy(), h, keep, candidate, slopes)
-
-    def _run_backward(self, d_output, d_state, saved, p):
-        x, h0, h, keep, candidate, slopes = saved
-        T, B, D = x.shape
-        d_keep, d_write, d_h0 = scan_backward(d_output, *d_state, keep, h, h0, scan if self.scan else loop)
-        d_keep -= d_write * candidate                                    # (T, B, H)  k_t also scales the candidate
-        d_u = d_keep * keep * (1 - keep)
-        blocks = [d_u * slope for slope in slopes] + [d_write * (1 - keep)]
-        rows = np.concatenate(blocks, axis=-1).reshape(T * B, -1)        # (T·B, G·H)  one GEMM sums steps and batch
-        grads = {"weight_ih": rows.T @ x.reshape(T * B, D)} | ({"bias_ih": rows.sum(0)} if self.bias else {})
-        return (rows @ p["weight_ih"]).reshape(T, B, D), (d_h0,), grads
+        steps = scan if self.scan else loop
+        h = steps(keep, (1 - keep) * candidate, *state)
+        return h, (h[-1],), partial(_back, (x, state[0].copy(), h, keep, candidate, slopes), p, steps)
 
 
 class MinGRU(_Minimal):

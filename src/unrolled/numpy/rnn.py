@@ -12,6 +12,8 @@ Letters: T steps, B batch, D input_size, H hidden_size, L num_layers, N directio
 Not here: packed sequences; `unrolled.torch` takes them.
 """
 
+from functools import partial
+
 import numpy as np
 
 from unrolled import checks
@@ -28,7 +30,7 @@ def activate(a, nonlinearity):
 
 def slope(h, nonlinearity):
     """phi'(a), read off the state h = phi(a): 1 - h^2 for tanh, and 1 where relu let a through."""
-    return 1 - h * h if nonlinearity == "tanh" else (h > 0).astype(h.dtype)
+    return 1 - h * h if nonlinearity == "tanh" else 1 - (h <= 0).astype(h.dtype)
 
 
 def run(x, h0, weight_ih, weight_hh, bias, nonlinearity):
@@ -75,11 +77,19 @@ def run_backward(d_output, d_h_n, x, states, weight_ih, weight_hh, nonlinearity)
         d_h += d_output[t]                            # (B, H)  the output of step t uses h_t,
         d_a[t] *= d_h                                 # (B, H)  da_t = phi'(a_t) * dh_t
         np.matmul(d_a[t], weight_hh, out=d_h)         # (B, H)  and step t uses h_{t-1}, through U
-    rows = d_a.reshape(T * B, -1)                     # (T·B, H)  one GEMM sums steps and batch
+    rows = d_a.reshape(T * B, len(weight_hh))         # (T·B, H)  one GEMM sums steps and batch
     d_x = (rows @ weight_ih).reshape(T, B, D)
     d_weight_ih = rows.T @ x.reshape(T * B, D)        # (H, D)
-    d_weight_hh = rows.T @ states[:-1].reshape(T * B, -1)  # (H, H)
+    d_weight_hh = rows.T @ states[:-1].reshape(rows.shape)  # (H, H)
     return d_x, d_h, d_weight_ih, d_weight_hh, rows.sum(0)
+
+
+def _back(x, states, p, nonlinearity, d_output, d_state):
+    """`run_backward`, with parameters and their gradients by name."""
+    d_x, d_h, d_weight_ih, d_weight_hh, d_bias = run_backward(
+        d_output, *d_state, x, states, p["weight_ih"], p["weight_hh"], nonlinearity
+    )
+    return d_x, (d_h,), with_biases(p, {"weight_ih": d_weight_ih, "weight_hh": d_weight_hh}, d_bias)
 
 
 class _RNN:
@@ -90,13 +100,7 @@ class _RNN:
 
     def _run(self, x, state, p):
         states = run(x, *state, p["weight_ih"], p["weight_hh"], summed_bias(p), self.nonlinearity)
-        return states[1:], (states[-1],), (x, states)
-
-    def _run_backward(self, d_output, d_state, saved, p):
-        d_x, d_h, d_weight_ih, d_weight_hh, d_bias = run_backward(
-            d_output, *d_state, *saved, p["weight_ih"], p["weight_hh"], self.nonlinearity
-        )
-        return d_x, (d_h,), with_biases(p, {"weight_ih": d_weight_ih, "weight_hh": d_weight_hh}, d_bias)
+        return states[1:], (states[-1],), partial(_back, x, states, p, self.nonlinearity)
 
 
 class RNNCell(_RNN, Cell):
