@@ -21,6 +21,7 @@ from torch.autograd import forward_ad
 import unrolled.numpy.gru_fused
 import unrolled.numpy.lstm_fused
 from unrolled.torch import gru_fused, lstm_fused
+from unrolled.torch.calls import mixed_dtype
 
 KINDS = {"lstm": (unrolled.numpy.lstm_fused, lstm_fused), "gru": (unrolled.numpy.gru_fused, gru_fused)}
 NAMES = "weight_ih", "weight_hh", "bias_ih", "bias_hh"
@@ -53,11 +54,10 @@ def run(kind, x, state, p, reverse):
     """
     parts = state if isinstance(state, tuple) else (state,)
     given = [x.flip(0) if reverse else x, *parts, *(p[name] for name in NAMES if name in p)]
-    device, dtype = x.device.type, parts[0].dtype
-    if torch.is_autocast_enabled(device):
-        given = [tensor.to(torch.get_autocast_dtype(device)) for tensor in given]
-    n = 1 + len(parts)
-    output, *last = [one.to(dtype) for one in recurrence(kind, given[0], given[1:n], given[n:])[:n]]
+    narrow, n = mixed_dtype(x.device), 1 + len(parts)
+    if narrow:
+        given = [tensor.to(narrow) for tensor in given]
+    output, *last = [one.to(parts[0].dtype) for one in recurrence(kind, given[0], given[1:n], given[n:])[:n]]
     return output.flip(0) if reverse else output, tuple(last) if isinstance(state, tuple) else last[0]
 
 
