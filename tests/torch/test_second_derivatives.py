@@ -1,4 +1,4 @@
-"""Derivatives of the fused layers in every way that autograd knows to ask: those of the library, or of the plain layer."""
+"""Derivatives of the fused layers, asked for in every way that autograd knows: those of the library."""
 
 import pytest
 import torch

@@ -111,8 +111,9 @@ class GRU(_GRU, Stack, nn.RNNBase):
         bidirectional: a second set of weights reads the sequence from its end; outputs are concatenated.
         device, dtype: of the parameters.
         reset_after: r_t * (U_n h_{t-1} + b_Un), as in `torch.nn.GRU`; False for U_n (r_t * h_{t-1}) + b_Un.
-        fused: run `gru_fused`, the same equations with a backward pass written by hand; for reset_after=True only,
-            and packed sequences take the plain path.
+        fused: run `gru_fused`, the same equations with a backward pass written by hand; for reset_after=True only.
+            Packed sequences of several lengths, forward-mode derivatives, `torch.func` and derivatives of gradients
+            take the plain steps.
 
     Raises:
         TypeError, ValueError: an argument outside what is listed above, or two that exclude each other.

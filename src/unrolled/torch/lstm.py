@@ -155,8 +155,9 @@ class LSTM(_LSTM, Stack, nn.RNNBase):
         layer_norm: normalise W x_t, U h_{t-1} and c_t, each with a learned gain (Ba et al. 2016, eqs. 20-22).
         recurrent_dropout: probability with which a unit of h_{t-1} is hidden from the gates in training mode, one mask
             for all steps of a sequence (Gal & Ghahramani 2016).
-        fused: run `lstm_fused`, the same equations with a backward pass written by hand; for the standard cell only,
-            and packed sequences take the plain path.
+        fused: run `lstm_fused`, the same equations with a backward pass written by hand; for the standard cell only.
+            Packed sequences of several lengths, forward-mode derivatives, `torch.func` and derivatives of gradients
+            take the plain steps.
 
     Raises:
         TypeError, ValueError: an argument outside what is listed above, or two that exclude each other.
