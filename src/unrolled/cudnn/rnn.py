@@ -15,7 +15,8 @@ from torch import nn
 from torch.nn.utils.rnn import PackedSequence
 
 from unrolled import checks
-from unrolled.torch.stack import Module, check_call, check_cell_call, check_dtype
+from unrolled.torch.calls import check_call, check_cell_call, check_dtype
+from unrolled.torch.twin import Recurrent
 
 
 class _Whole:
@@ -71,19 +72,19 @@ def whole_float32_backward(output):
         node.register_hook(_Whole.leave)
 
 
-class Described(Module):
+class Described(Recurrent):
     """Adds `describe`, `allow_tf32` and arrays in `load_state_dict` to a layer of `torch.nn`."""
 
     allow_tf32 = False
     state_names = ("h",)
 
-    def forward(self, x, state=None):
+    def forward(self, input, hx=None):
         """As the layer of `torch.nn`; a wrong input raises the same errors as `unrolled.torch`."""
-        (check_call if isinstance(self, nn.RNNBase) else check_cell_call)(self, x, state)
+        (check_call if isinstance(self, nn.RNNBase) else check_cell_call)(self, input, hx)
         if self.allow_tf32:
-            return super().forward(x, state)
+            return super().forward(input, hx)
         with whole_float32():
-            results = super().forward(x, state)
+            results = super().forward(input, hx)
         if isinstance(self, nn.RNNBase):                   # a cell is never cuDNN's
             whole_float32_backward(results[0].data if isinstance(results[0], PackedSequence) else results[0])
         return results
@@ -118,6 +119,8 @@ class RNN(Described, nn.RNN):
         TypeError, ValueError: an argument outside what is listed above.
     """
 
+    twin = nn.RNN
+
     def __init__(self, input_size, hidden_size, num_layers=1, nonlinearity="tanh", bias=True, batch_first=False,
                  dropout=0.0, bidirectional=False, device=None, dtype=None, *, allow_tf32=False):
         checks.layer(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional)
@@ -131,8 +134,10 @@ class RNN(Described, nn.RNN):
 class RNNCell(Described, nn.RNNCell):
     """`torch.nn.RNNCell`, with `describe()` and clear errors."""
 
+    twin = nn.RNNCell
+
     def __init__(self, input_size, hidden_size, bias=True, nonlinearity="tanh", device=None, dtype=None):
-        checks.cell(input_size, hidden_size, bias)
+        checks.cell(input_size, hidden_size, bias, least=0)
         checks.choice("nonlinearity", nonlinearity, ("tanh", "relu"))
         check_dtype(dtype)
         super().__init__(input_size, hidden_size, bias, nonlinearity, device, dtype)

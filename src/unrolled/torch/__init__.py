@@ -1,4 +1,16 @@
-"""Cells and layers as `nn.Module`s written from scratch; the backward pass is autograd's. Drop-in for `torch.nn`."""
+"""Cells and layers as `nn.Module`s written from scratch; the backward pass is autograd's. Drop-in for `torch.nn`.
+
+How the recurrent ones meet code that looks for those of `torch.nn`:
+
+    isinstance          a layer is an `nn.RNNBase`, and no `nn.LSTM`, which torch.compile would refuse; a cell is both
+    torch.jit.script    takes the twin of `torch.nn`, `layer.library()`, with the same parameters; no twin: TypeError
+    ONNX                likewise, one node for any T; a layer without a twin is written out for the T of the example
+    torch.export        any T with `fused=True`; else the T of the example
+    quantize_dynamic    knows exact types only: a warning that this one stays as it is, or an error if it was named
+    torch.func          vmap, jvp, per-sample gradients work, with `fused=True` by the plain steps
+
+An error that `torch.nn` raises as a RuntimeError is that and a ValueError or TypeError here.
+"""
 
 from unrolled.torch.attention import MultiheadAttention, scaled_dot_product
 from unrolled.torch.gru import GRU, GRUCell
