@@ -56,6 +56,13 @@ def positive_number(name, value):
     return float(value)
 
 
+def not_negative(name, value):
+    """Return `value` as a float; raise unless it is finite and at least 0."""
+    if finite_number(name, value) < 0:
+        raise ValueError(f"{name} must be at least 0, got {value}")
+    return float(value)
+
+
 def finite_number(name, value):
     """Return `value` as a float; raise unless it is a finite number."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
@@ -173,15 +180,12 @@ def fitting(arrays):
         The sizes by letter.
 
     Raises:
-        ValueError: an array that does not fit its shape or those before it, or a size of zero.
+        ValueError: an array that does not fit its shape or those before it.
     """
     sizes = {}
     for name, (array, letters) in arrays.items():
         shape(name, array, tuple(sizes.get(size, size) for size in letters))
         sizes |= {size: have for size, have in zip(letters, array.shape) if isinstance(size, str)}
-        for letter, have in sizes.items():
-            if have == 0:
-                raise ValueError(f"{name} must have {letter} >= 1, got shape {_format(array.shape)}")
     return sizes
 
 
@@ -189,7 +193,7 @@ def attention(query, key, value, widths, batch_first):
     """Check what multi-head attention is called with and return (is_batched, batch, target steps, source steps).
 
     Raises:
-        ValueError: not (T, B, d), (S, B, kdim), (S, B, vdim) or the same without B, or a size of zero.
+        ValueError: not (T, B, d), (S, B, kdim), (S, B, vdim) or the same without B.
     """
     batched = len(query.shape) == 3
     layout = ("B", "{}") if batch_first else ("{}", "B")
@@ -202,7 +206,7 @@ def attention(query, key, value, widths, batch_first):
 
 
 def scaled_dot_product(q, k, v):
-    """Raise unless q is (..., T, d_h), k (..., S, d_h) and v (..., S, d_v), with no size of zero."""
+    """Raise unless q is (..., T, d_h), k (..., S, d_h) and v (..., S, d_v)."""
     for name, array in (("q", q), ("k", k), ("v", v)):
         if len(array.shape) < 2:
             raise ValueError(f"{name} must have shape (..., steps, width), got {_format(array.shape)}")
@@ -233,13 +237,10 @@ def even(name, value):
 
 
 def query_and_keys(query, keys, query_size, key_size):
-    """Raise unless queries are (B, T, q), or (B, q), and keys (B, S, k), none of them 0; no sizes: any, but equal."""
+    """Raise unless queries are (B, T, q), or (B, q), and keys (B, S, k); no sizes: any, but equal."""
     steps = ("T",) * (len(query.shape) == 3)
     shape("query", query, ("B", *steps, query_size or "q"))
     shape("keys", keys, (query.shape[0], "S", key_size or query.shape[-1]))
-    for name, array in (("query", query), ("keys", keys)):
-        if 0 in array.shape:
-            raise ValueError(f"{name} must not be empty, got shape {_format(array.shape)}")
 
 
 def lstm_options(bias, *, peephole, forget_gate, forget_bias, chrono, layer_norm, fused=False):
