@@ -7,6 +7,14 @@ are told apart by the caller, never by this file.
 import numbers
 
 
+class Misfit(ValueError, RuntimeError):
+    """What came does not fit: a ValueError, and a RuntimeError too, since that is what `torch.nn` raises."""
+
+
+class WrongType(TypeError, Misfit):
+    """The numbers that came are of another type than expected."""
+
+
 def positive_int(name, value, least=1):
     """Return `value` as an int; raise unless it is a whole number of at least 1, or of `least`."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
@@ -96,13 +104,13 @@ def shape(name, array, expected):
         have == (free.setdefault(want, have) if isinstance(want, str) else want) for want, have in zip(expected, got)
     )
     if not fits:
-        raise ValueError(f"{name} must have shape {_format(expected)}, got {_format(got)}")
+        raise Misfit(f"{name} must have shape {_format(expected)}, got {_format(got)}")
 
 
-def cell(input_size, hidden_size, bias):
-    """Check the arguments every cell takes."""
-    positive_int("input_size", input_size)
-    positive_int("hidden_size", hidden_size)
+def cell(input_size, hidden_size, bias, least=1):
+    """Check the arguments every cell takes; sizes of at least `least`."""
+    positive_int("input_size", input_size, least)
+    positive_int("hidden_size", hidden_size, least)
     flag("bias", bias)
 
 
@@ -116,31 +124,25 @@ def layer(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidir
 
 
 def step(x, input_size):
-    """Raise unless a cell's input is (B, D) with B >= 1, or (D,), with D = `input_size`."""
+    """Raise unless a cell's input is (B, D), or (D,), with D = `input_size`."""
     shape("input", x, (input_size,) if len(x.shape) == 1 else ("B", input_size))
-    if x.shape[0] == 0:
-        raise ValueError(f"input must hold at least one sequence (B >= 1), got shape {_format(x.shape)}")
 
 
 def sequence(x, input_size, batch_first):
     """Check a layer's input and return (is_batched, seq_len, batch).
 
     Raises:
-        ValueError: not (T, B, D) or (T, D) with D = `input_size`, or a size of zero.
+        ValueError, RuntimeError: not (T, B, D) or (T, D) with D = `input_size`, or no steps. A batch may be empty.
     """
     batched = ("B", "T", input_size) if batch_first else ("T", "B", input_size)
     got = tuple(x.shape)
     if len(got) not in (2, 3) or got[-1] != input_size:
-        raise ValueError(
+        raise Misfit(
             f"input must have shape {_format(batched)}, or {_format(('T', input_size))} unbatched; got {_format(got)}"
         )
-    if len(got) == 2:
-        sizes = {"T": got[0]}
-    else:
-        sizes = dict(zip(batched[:2], got[:2]))
-    for letter, what in (("T", "step"), ("B", "sequence")):
-        if sizes.get(letter) == 0:
-            raise ValueError(f"input must hold at least one {what} ({letter} >= 1), got shape {_format(got)}")
+    sizes = {"T": got[0]} if len(got) == 2 else dict(zip(batched, got))
+    if sizes["T"] == 0:
+        raise Misfit(f"input must hold at least one step (T >= 1), got shape {_format(got)}")
     return len(got) == 3, sizes["T"], sizes.get("B", 1)
 
 
@@ -209,7 +211,7 @@ def scaled_dot_product(q, k, v):
     """Raise unless q is (..., T, d_h), k (..., S, d_h) and v (..., S, d_v)."""
     for name, array in (("q", q), ("k", k), ("v", v)):
         if len(array.shape) < 2:
-            raise ValueError(f"{name} must have shape (..., steps, width), got {_format(array.shape)}")
+            raise Misfit(f"{name} must have shape (..., steps, width), got {_format(array.shape)}")
     lead = tuple(q.shape[:-2])
     fitting({"q": (q, (*lead, "T", "d_h")), "k": (k, (*lead, "S", "d_h")), "v": (v, (*lead, "S", "d_v"))})
 
@@ -219,14 +221,14 @@ def broadcasts(name, array, expected):
     got = tuple(array.shape)
     fits = len(got) <= len(expected) and all(h in (1, w) for h, w in zip(got[::-1], expected[::-1]))
     if not fits:
-        raise ValueError(f"{name} must broadcast to {_format(expected)}, got {_format(got)}")
+        raise Misfit(f"{name} must broadcast to {_format(expected)}, got {_format(got)}")
 
 
 def ends_with(name, array, expected):
     """Raise unless the last sizes of `array` are `expected`."""
     got = tuple(array.shape)
     if got[-len(expected) :] != tuple(expected):
-        raise ValueError(f"{name} must have shape {_format(('...', *expected))}, got {_format(got)}")
+        raise Misfit(f"{name} must have shape {_format(('...', *expected))}, got {_format(got)}")
 
 
 def even(name, value):
@@ -297,7 +299,7 @@ def states(name, given, names):
     if not isinstance(given, (tuple, list)):
         raise TypeError(f"{expected}, got {type(given).__name__}")
     if len(given) != len(names):
-        raise ValueError(f"{expected}, got {len(given)} parts")
+        raise Misfit(f"{expected}, got {len(given)} parts")
     return {f"{part} of {name}": value for part, value in zip(names, given)}
 
 
@@ -307,7 +309,7 @@ def names(what, expected, given):
     extra = [name for name in given if name not in expected]
     if missing or extra:
         parts = [f"missing {', '.join(missing)}"] * bool(missing) + [f"unexpected {', '.join(extra)}"] * bool(extra)
-        raise ValueError(f"{what} does not fit: {'; '.join(parts)}")
+        raise Misfit(f"{what} does not fit: {'; '.join(parts)}")
 
 
 def state_dict(expected, given):

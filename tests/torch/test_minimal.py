@@ -186,13 +186,13 @@ def test_a_wrong_constructor_argument_is_named(refuses, kind, options, error, me
 @KINDS
 @pytest.mark.parametrize(("x", "state", "error", "message"), [
     (torch.zeros(5, 2, 4), None, ValueError, "input must have shape (T, B, 3), or (T, 3) unbatched; got (5, 2, 4)"),
-    (torch.zeros(5, 0, 3), None, ValueError, "input must hold at least one sequence (B >= 1), got shape (5, 0, 3)"),
+    (torch.zeros(0, 2, 3), None, ValueError, "input must hold at least one step (T >= 1), got shape (0, 2, 3)"),
     (torch.zeros(5, 2, 3).double(), None, TypeError,
      "input must be torch.float32, like the parameters, got torch.float64"),
     (torch.zeros(5, 2, 3, device="meta"), None, ValueError, "input must be on cpu, like the parameters, got meta"),
     (torch.zeros(5, 2, 3), torch.zeros(1, 3, 4), ValueError, "must have shape (1, 2, 4), got (1, 3, 4)"),
     (torch.zeros(5, 2, 3), (torch.zeros(1, 2, 4),) * 2, TypeError, "must be a torch tensor, got tuple"),
-], ids=["width", "empty batch", "float64", "device", "state's batch", "a pair"])
+], ids=["width", "no steps", "float64", "device", "state's batch", "a pair"])
 def test_wrong_input_is_named(refuses, kind, x, state, error, message):
     with refuses(error, message):
         kind(3, 4)(x, state)

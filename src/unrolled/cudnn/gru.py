@@ -4,7 +4,7 @@ from torch import nn
 
 from unrolled import checks
 from unrolled.cudnn.rnn import Described
-from unrolled.torch.stack import check_dtype
+from unrolled.torch.calls import check_dtype
 
 
 class GRU(Described, nn.GRU):
@@ -19,6 +19,8 @@ class GRU(Described, nn.GRU):
         TypeError, ValueError: an argument outside what is listed above.
     """
 
+    twin = nn.GRU
+
     def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
                  bidirectional=False, device=None, dtype=None, *, allow_tf32=False):
         checks.layer(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional)
@@ -31,7 +33,9 @@ class GRU(Described, nn.GRU):
 class GRUCell(Described, nn.GRUCell):
     """`torch.nn.GRUCell`, with `describe()` and clear errors."""
 
+    twin = nn.GRUCell
+
     def __init__(self, input_size, hidden_size, bias=True, device=None, dtype=None):
-        checks.cell(input_size, hidden_size, bias)
+        checks.cell(input_size, hidden_size, bias, least=0)
         check_dtype(dtype)
         super().__init__(input_size, hidden_size, bias, device, dtype)

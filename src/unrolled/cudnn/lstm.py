@@ -4,7 +4,7 @@ from torch import nn
 
 from unrolled import checks
 from unrolled.cudnn.rnn import Described
-from unrolled.torch.stack import check_dtype
+from unrolled.torch.calls import check_dtype
 
 
 class LSTM(Described, nn.LSTM):
@@ -19,7 +19,7 @@ class LSTM(Described, nn.LSTM):
         TypeError, ValueError: an argument outside what is listed above.
     """
 
-    state_names = ("h", "c")
+    state_names, twin = ("h", "c"), nn.LSTM
 
     def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
                  bidirectional=False, proj_size=0, device=None, dtype=None, *, allow_tf32=False):
@@ -34,9 +34,9 @@ class LSTM(Described, nn.LSTM):
 class LSTMCell(Described, nn.LSTMCell):
     """`torch.nn.LSTMCell`, with `describe()` and clear errors."""
 
-    state_names = ("h", "c")
+    state_names, twin = ("h", "c"), nn.LSTMCell
 
     def __init__(self, input_size, hidden_size, bias=True, device=None, dtype=None):
-        checks.cell(input_size, hidden_size, bias)
+        checks.cell(input_size, hidden_size, bias, least=0)
         check_dtype(dtype)
         super().__init__(input_size, hidden_size, bias, device, dtype)

@@ -8,37 +8,55 @@ kernels; `describe` reports which.
 """
 
 import contextlib
+import threading
 
 import torch
 from torch import nn
 from torch.nn.utils.rnn import PackedSequence
 
 from unrolled import checks
-from unrolled.torch.stack import Module, check_call, check_cell_call, check_dtype
+from unrolled.torch.calls import check_call, check_cell_call, check_dtype
+from unrolled.torch.twin import Recurrent
+
+
+class _WholeFloat32:
+    """The setting is one for the whole process: the first who needs it puts it in, and the last one takes it back."""
+
+    def __init__(self):
+        self.lock, self.users, self.before = threading.Lock(), 0, None
+
+    def enter(self, *_):
+        with self.lock:
+            if not self.users:
+                self.before = torch.backends.cudnn.rnn.fp32_precision
+                torch.backends.cudnn.rnn.fp32_precision = "ieee"
+            self.users += 1
+
+    def leave(self, *_):
+        with self.lock:
+            self.users -= 1
+            if not self.users:
+                torch.backends.cudnn.rnn.fp32_precision = self.before
+
+
+_SETTING = _WholeFloat32()
 
 
 @contextlib.contextmanager
 def whole_float32():
-    """Keep cuDNN's recurrent layers from rounding float32 to TF32, here and in no other operation."""
-    rnn = torch.backends.cudnn.rnn
-    before, rnn.fp32_precision = rnn.fp32_precision, "ieee"
+    """Keep cuDNN's recurrent layers from rounding float32 to TF32, here and in no other operation.
+
+    In every thread, for as long as one of them is inside.
+    """
+    _SETTING.enter()
     try:
         yield
     finally:
-        rnn.fp32_precision = before
+        _SETTING.leave()
 
 
 def whole_float32_backward(output):
     """The same for the backward pass of `output`, which cuDNN runs later, under the setting that it finds then."""
-    rnn, before = torch.backends.cudnn.rnn, []
-
-    def enter(_):
-        before.append(rnn.fp32_precision)
-        rnn.fp32_precision = "ieee"
-
-    def leave(*_):
-        rnn.fp32_precision = before.pop()
-
     node = output.grad_fn
     for _ in range(4):                                     # a squeeze or a transpose may stand between
         if node is None or node.name().startswith("CudnnRnn"):
@@ -47,23 +65,23 @@ def whole_float32_backward(output):
     else:
         return                                             # not cuDNN's after all: other kernels never use TF32 here
     if node is not None:
-        node.register_prehook(enter)
-        node.register_hook(leave)
+        node.register_prehook(_SETTING.enter)
+        node.register_hook(_SETTING.leave)
 
 
-class Described(Module):
+class Described(Recurrent):
     """Adds `describe`, `allow_tf32` and arrays in `load_state_dict` to a layer of `torch.nn`."""
 
     allow_tf32 = False
     state_names = ("h",)
 
-    def forward(self, x, state=None):
+    def forward(self, input, hx=None):
         """As the layer of `torch.nn`; a wrong input raises the same errors as `unrolled.torch`."""
-        (check_call if isinstance(self, nn.RNNBase) else check_cell_call)(self, x, state)
+        (check_call if isinstance(self, nn.RNNBase) else check_cell_call)(self, input, hx)
         if self.allow_tf32:
-            return super().forward(x, state)
+            return super().forward(input, hx)
         with whole_float32():
-            results = super().forward(x, state)
+            results = super().forward(input, hx)
         if isinstance(self, nn.RNNBase):                   # a cell is never cuDNN's
             whole_float32_backward(results[0].data if isinstance(results[0], PackedSequence) else results[0])
         return results
@@ -98,6 +116,8 @@ class RNN(Described, nn.RNN):
         TypeError, ValueError: an argument outside what is listed above.
     """
 
+    twin = nn.RNN
+
     def __init__(self, input_size, hidden_size, num_layers=1, nonlinearity="tanh", bias=True, batch_first=False,
                  dropout=0.0, bidirectional=False, device=None, dtype=None, *, allow_tf32=False):
         checks.layer(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional)
@@ -111,8 +131,10 @@ class RNN(Described, nn.RNN):
 class RNNCell(Described, nn.RNNCell):
     """`torch.nn.RNNCell`, with `describe()` and clear errors."""
 
+    twin = nn.RNNCell
+
     def __init__(self, input_size, hidden_size, bias=True, nonlinearity="tanh", device=None, dtype=None):
-        checks.cell(input_size, hidden_size, bias)
+        checks.cell(input_size, hidden_size, bias, least=0)
         checks.choice("nonlinearity", nonlinearity, ("tanh", "relu"))
         check_dtype(dtype)
         super().__init__(input_size, hidden_size, bias, nonlinearity, device, dtype)

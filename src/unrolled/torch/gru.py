@@ -12,11 +12,13 @@ Beside it: `gru_fused`, the reset-after equations with a backward pass by hand, 
 """
 
 import torch.nn.functional as F
+from torch import nn
 
 from unrolled import checks
 from unrolled.shapes import weight_shapes
-from unrolled.torch import gru_fused
-from unrolled.torch.stack import Cell, Stack, check_cell_call, run_whole
+from unrolled.torch import fused as whole
+from unrolled.torch.calls import check_cell_call
+from unrolled.torch.stack import Cell, Stack, named
 
 
 def step_reset_after(drive, h, p):
@@ -52,6 +54,8 @@ def step_reset_before(drive, h, p):
 class _GRU:
     """What the cell and the layer share: parameters, and which equations run."""
 
+    mode, beyond_library = "GRU", (("reset_after", True),)
+
     def shapes(self, width):
         """Names and shapes of one direction's parameters."""
         return weight_shapes(width, self.hidden_size, 3, self.bias)
@@ -61,7 +65,7 @@ class _GRU:
         return (step_reset_after if self.reset_after else step_reset_before)(drive, h, p)
 
 
-class GRUCell(_GRU, Cell):
+class GRUCell(_GRU, Cell, nn.GRUCell):
     """One step of the equations above: with reset_after, the twin of `torch.nn.GRUCell`.
 
     Args:
@@ -71,19 +75,19 @@ class GRUCell(_GRU, Cell):
         TypeError, ValueError: an argument outside what is listed there.
     """
 
-    shown = *Cell.shown, "reset_after"
+    shown, twin = (*Cell.shown, "reset_after"), nn.GRUCell
 
     def __init__(self, input_size, hidden_size, bias=True, device=None, dtype=None, *, reset_after=True):
         checks.gru_options(reset_after)
         self.reset_after = reset_after
         super().__init__(input_size, hidden_size, bias, device, dtype)
 
-    def forward(self, x, state=None):
+    def forward(self, input, hx=None):
         """Take one step.
 
         Args:
-            x: input, (B, D), or (D,) unbatched.
-            state: h_{t-1}, (B, H) or (H,); zeros if left out.
+            input: x_t, (B, D), or (D,) unbatched.
+            hx: h_{t-1}, (B, H) or (H,); zeros if left out.
 
         Returns:
             h_t, (B, H) or (H,).
@@ -91,11 +95,11 @@ class GRUCell(_GRU, Cell):
         Raises:
             TypeError, ValueError: not a tensor, or one of another dtype, device or shape.
         """
-        state, p = check_cell_call(self, x, state), dict(self.named_parameters())
-        return self.step(F.linear(x, p["weight_ih"], p.get("bias_ih")), state, p)
+        h, p = check_cell_call(self, input, hx), named(self)
+        return self.step(F.linear(input, p["weight_ih"], p.get("bias_ih")), h, p)
 
 
-class GRU(_GRU, Stack):
+class GRU(_GRU, Stack, nn.RNNBase):
     """A stack of GRU layers, one or two directions: with reset_after, the twin of `torch.nn.GRU`.
 
     Args:
@@ -114,7 +118,7 @@ class GRU(_GRU, Stack):
         TypeError, ValueError: an argument outside what is listed above, or two that exclude each other.
     """
 
-    shown = *Stack.shown, "reset_after", "fused"
+    shown, twin = (*Stack.shown, "reset_after", "fused"), nn.GRU
 
     def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
                  bidirectional=False, device=None, dtype=None, *, reset_after=True, fused=False):
@@ -122,7 +126,7 @@ class GRU(_GRU, Stack):
         self.reset_after, self.fused = reset_after, fused
         super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, device, dtype)
 
-    def _run(self, rows, sizes, state, p, reverse):
-        if self.fused and sizes[-1] == sizes[0]:
-            return run_whole(gru_fused.run, rows, sizes, state, p, reverse)
-        return super()._run(rows, sizes, state, p, reverse)
+    def _run(self, x, sizes, state, p, reverse):
+        if self.fused and whole.fits(x, sizes, state, p):
+            return whole.run("gru", x, state, p, reverse)
+        return super()._run(x, sizes, state, p, reverse)

@@ -14,11 +14,14 @@ Beside it: `lstm_variants` (other gates, peepholes, layer norm), `lstm_fused` (a
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from unrolled import checks
 from unrolled.shapes import lstm_shapes
-from unrolled.torch import lstm_fused, lstm_variants
-from unrolled.torch.stack import Cell, Stack, check_cell_call, run_whole
+from unrolled.torch import fused as whole
+from unrolled.torch import lstm_variants
+from unrolled.torch.calls import check_cell_call
+from unrolled.torch.stack import Cell, Stack, initialise, named
 
 
 def step(drive, state, p):
@@ -46,8 +49,9 @@ VARIANTS = "peephole", "forget_gate", "forget_bias", "chrono", "layer_norm"
 class _LSTM:
     """What the cell and the layer share: options, parameters, and which equations run."""
 
-    state_names = ("h", "c")
-    proj_size = 0
+    state_names, mode = ("h", "c"), "LSTM"
+    proj_size, recurrent_dropout = 0, 0.0
+    beyond_library = ("peephole", False), ("forget_gate", True), ("layer_norm", False), ("recurrent_dropout", 0.0)
 
     def _options(self, bias, **options):
         checks.lstm_options(bias, **options)
@@ -61,11 +65,12 @@ class _LSTM:
                            self.proj_size)
 
     @torch.no_grad()
-    def _initialise(self, suffixes):
-        """What is not uniform: gains of layer norms, and a forget gate that starts open."""
+    def reset_parameters(self):
+        """Draw all parameters anew; not uniform are gains of layer norms, and a forget gate that starts open."""
+        initialise(self)
         H = self.hidden_size
-        for suffix in suffixes:
-            p = {name: getattr(self, name + suffix) for name in self.shapes(1)}
+        for suffix in [suffix for _, suffix in self._directions()] if isinstance(self, Stack) else [""]:
+            p = named(self, suffix)
             for name in p.keys() & {"norm_ih", "norm_hh", "norm_c"}:
                 p[name].fill_(1)
             if self.forget_bias is not None:
@@ -75,11 +80,11 @@ class _LSTM:
                 p["bias_ih"][:H] = -p["bias_ih"][H : 2 * H]
                 p["bias_hh"][: 2 * H] = 0
 
-    def drive(self, rows, p):
-        """W x_t + b_W, or its layer norm: the input's part of every step, (rows, D) to (rows, 4H)."""
+    def drive(self, x, p):
+        """W x_t + b_W, or its layer norm: the input's part of every step, (..., D) to (..., 4H)."""
         if self.layer_norm:
-            return lstm_variants.normalised(F.linear(rows, p["weight_ih"]), p["norm_ih"], p.get("bias_ih"))
-        return F.linear(rows, p["weight_ih"], p.get("bias_ih"))
+            return lstm_variants.normalised(F.linear(x, p["weight_ih"]), p["norm_ih"], p.get("bias_ih"))
+        return F.linear(x, p["weight_ih"], p.get("bias_ih"))
 
     def step(self, drive, state, p):
         """(h_t, c_t) from `drive` and (h_{t-1}, c_{t-1})."""
@@ -92,7 +97,7 @@ class _LSTM:
         return (F.linear(h, p["weight_hr"]) if self.proj_size else h), c
 
 
-class LSTMCell(_LSTM, Cell):
+class LSTMCell(_LSTM, Cell, nn.LSTMCell):
     """One step of the six equations: the twin of `torch.nn.LSTMCell`.
 
     Args:
@@ -103,21 +108,20 @@ class LSTMCell(_LSTM, Cell):
         TypeError, ValueError: an argument outside what is listed there, or two that exclude each other.
     """
 
-    shown = *Cell.shown, *VARIANTS
+    shown, twin = (*Cell.shown, *VARIANTS), nn.LSTMCell
 
     def __init__(self, input_size, hidden_size, bias=True, device=None, dtype=None, *, peephole=False,
                  forget_gate=True, forget_bias=None, chrono=None, layer_norm=False):
         self._options(checks.flag("bias", bias), peephole=peephole, forget_gate=forget_gate, forget_bias=forget_bias,
                       chrono=chrono, layer_norm=layer_norm)
         super().__init__(input_size, hidden_size, bias, device, dtype)
-        self._initialise([""])
 
-    def forward(self, x, state=None):
+    def forward(self, input, hx=None):
         """Take one step.
 
         Args:
-            x: input, (B, D), or (D,) unbatched.
-            state: the pair (h_{t-1}, c_{t-1}), (B, H) or (H,) each; zeros if left out.
+            input: x_t, (B, D), or (D,) unbatched.
+            hx: the pair (h_{t-1}, c_{t-1}), (B, H) or (H,) each; zeros if left out.
 
         Returns:
             The pair (h_t, c_t).
@@ -125,11 +129,11 @@ class LSTMCell(_LSTM, Cell):
         Raises:
             TypeError, ValueError: not a tensor, or one of another dtype, device or shape.
         """
-        state, p = check_cell_call(self, x, state), dict(self.named_parameters())
-        return self.step(self.drive(x, p), state, p)
+        state, p = check_cell_call(self, input, hx), named(self)
+        return self.step(self.drive(input, p), state, p)
 
 
-class LSTM(_LSTM, Stack):
+class LSTM(_LSTM, Stack, nn.RNNBase):
     """A stack of LSTM layers, one or two directions: the twin of `torch.nn.LSTM`.
 
     Args:
@@ -158,7 +162,7 @@ class LSTM(_LSTM, Stack):
         TypeError, ValueError: an argument outside what is listed above, or two that exclude each other.
     """
 
-    shown = "proj_size", *Stack.shown, *VARIANTS, "recurrent_dropout", "fused"
+    shown, twin = ("proj_size", *Stack.shown, *VARIANTS, "recurrent_dropout", "fused"), nn.LSTM
 
     def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
                  bidirectional=False, proj_size=0, device=None, dtype=None, *, peephole=False, forget_gate=True,
@@ -171,11 +175,10 @@ class LSTM(_LSTM, Stack):
         if fused and (proj_size or recurrent_dropout):
             raise ValueError("fused=True is for the standard cell: no proj_size, no recurrent_dropout")
         super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, device, dtype)
-        self._initialise([suffix for _, suffix in self._directions()])
 
-    def _run(self, rows, sizes, state, p, reverse):
-        if self.fused and sizes[-1] == sizes[0]:
-            return run_whole(lstm_fused.run, rows, sizes, state, p, reverse)
+    def _run(self, x, sizes, state, p, reverse):
+        if self.fused and whole.fits(x, sizes, state, p):
+            return whole.run("lstm", x, state, p, reverse)
         if self.recurrent_dropout and self.training:
             p = p | {"mask": F.dropout(torch.ones_like(state[0]), self.recurrent_dropout)}       # (B, H)
-        return super()._run(rows, sizes, state, p, reverse)
+        return super()._run(x, sizes, state, p, reverse)

@@ -68,9 +68,9 @@ class _Minimal(Stack):
         rows = self.blocks * self.hidden_size
         return {"weight_ih": (rows, width)} | ({"bias_ih": (rows,)} if self.bias else {})
 
-    def drive(self, rows, p):
-        """k_t and (1 - k_t) * h̃_t of all steps at once, (rows, D) to (rows, 2H)."""
-        *gates, candidate = super().drive(rows, p).chunk(self.blocks, dim=-1)
+    def drive(self, x, p):
+        """k_t and (1 - k_t) * h̃_t of all steps at once, (..., D) to (..., 2H)."""
+        *gates, candidate = super().drive(x, p).chunk(self.blocks, dim=-1)
         keep = self.keep(*gates)
         return torch.cat([keep, (1 - keep) * candidate], dim=-1)
 
@@ -79,10 +79,10 @@ class _Minimal(Stack):
         keep, write = drive.chunk(2, dim=-1)
         return keep * h + write
 
-    def _run(self, rows, sizes, state, p, reverse):
-        if self.scan and sizes[-1] == sizes[0]:
-            return run_whole(self._run_scan, rows, sizes, state, p, reverse)
-        return super()._run(rows, sizes, state, p, reverse)
+    def _run(self, x, sizes, state, p, reverse):
+        if self.scan and not sizes:
+            return run_whole(self._run_scan, x, state, p, reverse)
+        return super()._run(x, sizes, state, p, reverse)
 
     def _run_scan(self, x, state, p):
         h = scan(*self.drive(x, p).chunk(2, dim=-1), *state)

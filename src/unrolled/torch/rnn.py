@@ -7,15 +7,17 @@ Letters: T steps, B batch, D input_size, H hidden_size, L num_layers, N directio
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from unrolled import checks
 from unrolled.shapes import weight_shapes
-from unrolled.torch.stack import Cell, Stack, check_cell_call
+from unrolled.torch.calls import check_cell_call
+from unrolled.torch.stack import Cell, Stack
 
 NONLINEARITIES = {"tanh": torch.tanh, "relu": torch.relu}
 
 
-class RNNCell(Cell):
+class RNNCell(Cell, nn.RNNCell):
     """One step of the recurrence: the twin of `torch.nn.RNNCell`.
 
     Args:
@@ -28,6 +30,8 @@ class RNNCell(Cell):
         TypeError, ValueError: an argument outside what is listed above.
     """
 
+    twin = nn.RNNCell
+
     def __init__(self, input_size, hidden_size, bias=True, nonlinearity="tanh", device=None, dtype=None):
         self.nonlinearity = checks.choice("nonlinearity", nonlinearity, NONLINEARITIES)
         super().__init__(input_size, hidden_size, bias, device, dtype)
@@ -36,12 +40,12 @@ class RNNCell(Cell):
         """Names and shapes of the parameters."""
         return weight_shapes(width, self.hidden_size, 1, self.bias)
 
-    def forward(self, x, state=None):
+    def forward(self, input, hx=None):
         """Take one step.
 
         Args:
-            x: input, (B, D), or (D,) unbatched.
-            state: h_{t-1}, (B, H) or (H,); zeros if left out.
+            input: x_t, (B, D), or (D,) unbatched.
+            hx: h_{t-1}, (B, H) or (H,); zeros if left out.
 
         Returns:
             h_t, (B, H) or (H,).
@@ -49,15 +53,15 @@ class RNNCell(Cell):
         Raises:
             TypeError, ValueError: not a tensor, or one of another dtype, device or shape.
         """
-        state = check_cell_call(self, x, state)
-        a = F.linear(x, self.weight_ih, self.bias_ih) + F.linear(state, self.weight_hh, self.bias_hh)
+        h = check_cell_call(self, input, hx)
+        a = F.linear(input, self.weight_ih, self.bias_ih) + F.linear(h, self.weight_hh, self.bias_hh)
         return NONLINEARITIES[self.nonlinearity](a)
 
     def extra_repr(self):
         return f"{self.input_size}, {self.hidden_size}, bias={self.bias}, nonlinearity={self.nonlinearity!r}"
 
 
-class RNN(Stack):
+class RNN(Stack, nn.RNNBase):
     """A stack of recurrent layers, one or two directions: the twin of `torch.nn.RNN`.
 
     Args:
@@ -74,10 +78,17 @@ class RNN(Stack):
         TypeError, ValueError: an argument outside what is listed above.
     """
 
+    twin = nn.RNN
+
     def __init__(self, input_size, hidden_size, num_layers=1, nonlinearity="tanh", bias=True, batch_first=False,
                  dropout=0.0, bidirectional=False, device=None, dtype=None):
         self.nonlinearity = checks.choice("nonlinearity", nonlinearity, NONLINEARITIES)
         super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, device, dtype)
+
+    @property
+    def mode(self):
+        """What the library calls this kind of layer."""
+        return f"RNN_{self.nonlinearity.upper()}"
 
     def shapes(self, width):
         """Names and shapes of one direction's parameters."""

@@ -6,59 +6,50 @@ Letters: T steps, B batch, D input_size, H hidden_size, L num_layers, N directio
 """
 
 import inspect
+import warnings
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.rnn import PackedSequence
 
 from unrolled import checks
+from unrolled.torch.calls import check_call, check_dtype, check_tensor, state_widths  # noqa: F401 — others' too
+from unrolled.torch.twin import Module, Recurrent  # noqa: F401
 
 
-class Module(nn.Module):
-    """An `nn.Module` that also loads NumPy arrays, and names what does not fit."""
-
-    def load_state_dict(self, state_dict, strict=True, assign=False):
-        """As `nn.Module.load_state_dict`, arrays welcome.
-
-        Raises:
-            TypeError, ValueError: `strict`, and a name missing or unexpected or a shape that does not fit.
-        """
-        if strict:
-            checks.state_dict(dict(self.named_parameters()), state_dict)
-        tensors = {k: torch.from_numpy(np.array(v)) if isinstance(v, np.ndarray) else v for k, v in state_dict.items()}
-        return super().load_state_dict(tensors, strict, assign)
-
-
-class Cell(Module):
+class Cell(Recurrent):
     """One step: the parameters that the model's `shapes` names, without a suffix."""
 
     state_names = ("h",)
     shown = ("bias",)                                                 # options that repr names
 
     def __init__(self, input_size, hidden_size, bias, device, dtype):
-        super().__init__()
-        checks.cell(input_size, hidden_size, bias)
+        nn.Module.__init__(self)        # no other's: a model that is also a cell of `torch.nn` makes its parameters here
+        checks.cell(input_size, hidden_size, bias, least=0)
         self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
         check_dtype(dtype)
         for name in () if bias else ("bias_ih", "bias_hh"):
             self.register_parameter(name, None)                       # there, and None, as in torch.nn
         for name, shape in self.shapes(input_size).items():
             self.register_parameter(name, nn.Parameter(torch.empty(shape, device=device, dtype=dtype)))
+        self.reset_parameters()
+
+    def reset_parameters(self):
+        """Draw all parameters anew."""
         initialise(self)
 
     def extra_repr(self):
         return described(self, *self.shown)
 
 
-class Stack(Module):
+class Stack(Recurrent):
     """`num_layers` layers in one or two directions over padded or packed sequences, each a loop over `step`.
 
     A model brings its equations, nothing else here knows what a cell computes:
 
         shapes(width)            names and shapes of the parameters that read inputs of this width
-        drive(rows, p)           the input's part of every step at once, (rows, D) to (rows, ·); W x + b_W if left alone
+        drive(x, p)              the input's part of every step at once, (..., D) to (..., ·); W x + b_W if left alone
         step(drive_t, state, p)  the next state from that and the last one, (B, H), or for an LSTM the pair (h, c)
 
     where p holds one direction's parameters by name.
@@ -66,20 +57,30 @@ class Stack(Module):
 
     state_names = ("h",)
     shown = "num_layers", "bias", "batch_first", "dropout", "bidirectional"              # options that repr names
+    proj_size = 0
+
+    # A model of `torch.nn` is also an `nn.RNNBase`, for those who ask isinstance (not an `nn.LSTM`, which torch.compile
+    # refuses). What that keeps beside its parameters, for cuDNN's copy of them, is left out: they are read in place.
+    _apply, _replicate_for_data_parallel = nn.Module._apply, nn.Module._replicate_for_data_parallel
+    __setattr__, __getstate__, __setstate__ = nn.Module.__setattr__, object.__getstate__, nn.Module.__setstate__
 
     def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
                  bidirectional=False, device=None, dtype=None):
-        super().__init__()
+        nn.Module.__init__(self)
         checks.layer(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional)
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.bias, self.batch_first, self.bidirectional = bias, batch_first, bidirectional
         self.dropout = dropout
         check_dtype(dtype)
+        if dropout > 0 and num_layers == 1:
+            warnings.warn("dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects "
+                          f"num_layers greater than 1, but got dropout={dropout} and num_layers={num_layers}",
+                          stacklevel=3)
         for layer, suffix in self._directions():
             width = input_size if layer == 0 else state_widths(self)[0] * (1 + bidirectional)
             for name, shape in self.shapes(width).items():
                 self.register_parameter(name + suffix, nn.Parameter(torch.empty(shape, device=device, dtype=dtype)))
-        initialise(self)
+        self.reset_parameters()
 
     def _directions(self):
         """(layer, suffix of its parameter names) in torch's order, which is also the order of the states."""
@@ -88,73 +89,107 @@ class Stack(Module):
             if self.bidirectional:
                 yield layer, f"_l{layer}_reverse"
 
-    def drive(self, rows, p):
-        """W x_t + b_W for all steps at once, (rows, D) to (rows, G·H)."""
-        return F.linear(rows, p["weight_ih"], p.get("bias_ih"))
+    def reset_parameters(self):
+        """Draw all parameters anew."""
+        initialise(self)
 
-    def forward(self, x, state=None):
+    def flatten_parameters(self):
+        """Nothing: the library's layers copy their weights into one piece for cuDNN, which does not run here."""
+
+    @property
+    def all_weights(self):
+        """The parameters of each layer and direction, a list of lists."""
+        return [list(named(self, suffix).values()) for _, suffix in self._directions()]
+
+    @property
+    def _flat_weights(self):
+        return sum(self.all_weights, [])
+
+    def drive(self, x, p):
+        """W x_t + b_W for all steps at once, (..., D) to (..., G·H)."""
+        return F.linear(x, p["weight_ih"], p.get("bias_ih"))
+
+    def forward(self, input, hx=None):
         """Run the stack over a batch of sequences.
 
         Args:
-            x: inputs, (T, B, D); (B, T, D) if batch_first; (T, D) unbatched; or a `PackedSequence`.
-            state: h_0 of each layer and direction, (L·N, B, H), or (L·N, H) unbatched, for an LSTM the pair
-                (h_0, c_0); zeros if left out.
+            input: (T, B, D); (B, T, D) if batch_first; (T, D) unbatched; or a `PackedSequence`.
+            hx: h_0 of each layer and direction, (L·N, B, H), or (L·N, H) unbatched, for an LSTM the pair (h_0, c_0);
+                zeros if left out.
 
         Returns:
-            output: the last layer's states h, (T, B, N·H), (B, T, N·H) or (T, N·H); packed if `x` was.
-            h_n: the state after each sequence's last step, like `state`; for an LSTM the pair (h_n, c_n).
+            output: the last layer's states h, (T, B, N·H), (B, T, N·H) or (T, N·H); packed if `input` was.
+            h_n: the state after each sequence's last step, like `hx`; for an LSTM the pair (h_n, c_n).
 
         Raises:
-            TypeError, ValueError: not a tensor, or one of another dtype, device or shape, or of no steps or sequences.
+            TypeError, ValueError: not a tensor, or one of another dtype, device or shape, or of no steps, or a pack
+                whose batch sizes rise or do not sum to its rows. What `torch.nn` raises as a RuntimeError is one too.
         """
-        rows, sizes, batched, state = check_call(self, x, state)
-        packed = x if isinstance(x, PackedSequence) else None
-        names, B = list(self._directions()), sizes[0]
-        state = each(lambda part: part.reshape(len(names), B, -1), state)
+        x, sizes, batched, state = check_call(self, input, hx)
+        if torch.onnx.is_in_onnx_export() and self.is_library():
+            return self.library()(input, hx)                                   # one node, and not T copies of a step
+        packed = input if isinstance(input, PackedSequence) else None
+        if not batched:
+            state = each(lambda part: part.unsqueeze(1), state)
         if packed is not None and packed.sorted_indices is not None:
-            state = each(lambda part: part[:, packed.sorted_indices], state)   # the pack is sorted by length
+            state = each(lambda part: part.index_select(1, packed.sorted_indices), state)   # a pack is sorted by length
+        state = self._mixed(state, packed)
 
         outputs, final = [], []
-        for k, (layer, suffix) in enumerate(names):
-            p = {name: getattr(self, name + suffix) for name in self.shapes(1)}
+        for k, (layer, suffix) in enumerate(self._directions()):
             start = each(lambda part: part[k], state)                          # noqa: B023 — used at once
-            output, last = self._run(rows, sizes, start, p, suffix.endswith("reverse"))
+            output, last = self._run(x, sizes, start, named(self, suffix), suffix.endswith("reverse"))
             outputs.append(output)
             final.append(last)
             if len(outputs) == 1 + self.bidirectional:
-                rows, outputs = torch.cat(outputs, dim=-1), []                 # (rows, N·H)  what the next layer reads
+                x, outputs = torch.cat(outputs, dim=-1), []                    # (T, B, N·H)  what the next layer reads
                 if layer < self.num_layers - 1:
-                    rows = F.dropout(rows, self.dropout, self.training)
+                    x = F.dropout(x, self.dropout, self.training)
         final = each(lambda *parts: torch.stack(parts), *final)                # (L·N, B, H)
 
         if packed is not None:
             if packed.unsorted_indices is not None:
-                final = each(lambda part: part[:, packed.unsorted_indices], final)
-            return packed._replace(data=rows), final
+                final = each(lambda part: part.index_select(1, packed.unsorted_indices), final)
+            return packed._replace(data=x if sizes else x.flatten(0, 1)), final
         if not batched:
-            return rows, each(lambda part: part[:, 0], final)
-        output = rows.reshape(len(sizes), B, -1)
-        return (output.transpose(0, 1) if self.batch_first else output), final
+            return x[:, 0], each(lambda part: part[:, 0], final)
+        return (x.transpose(0, 1) if self.batch_first else x), final
 
-    def _run(self, rows, sizes, state, p, reverse):
-        """One layer, one direction: (rows, D or N·H) and (B, H) to all states (rows, H) and the last (B, H).
+    def _mixed(self, state, packed):
+        """The state as mixed precision starts it: narrow where the library's kernel is; else steps promote types."""
+        device = self.weight_ih_l0.device.type
+        if torch.is_autocast_enabled(device):
+            dtype, onednn = torch.get_autocast_dtype(device), self.twin is nn.LSTM and not self.proj_size
+            if device == "cuda" or (onednn and packed is None and dtype == torch.bfloat16):
+                return each(lambda part: part.to(dtype), state)
+        return state
 
-        Step t holds the `sizes[t]` sequences that are longer than t, longest first, so the others simply keep the
-        state they ended with. Read from the end, each sequence joins at its own last step. Padding never enters.
+    def _run(self, x, sizes, state, p, reverse):
+        """One layer, one direction: (T, B, D or N·H) and (B, H) to all states (T, B, H) and the last (B, H).
+
+        In a pack, step t holds the `sizes[t]` sequences that are longer than t, longest first, so the others simply
+        keep the state they ended with. Read from the end, each sequence joins at its own last step. Padding never
+        enters.
         """
-        steps, states = self.drive(rows, p).split(sizes), []          # T × (sizes[t], G·H)
+        steps = self.drive(x, p)                                               # (T, B, G·H), or of a pack (rows, G·H)
+        steps, states = steps.split(sizes) if sizes else steps.unbind(), []
         for drive_t in reversed(steps) if reverse else steps:
-            n = len(drive_t)
-            new = self.step(drive_t, each(lambda part: part[:n], state), p)                    # noqa: B023
-            if n < sizes[0]:
-                state = each(lambda part, kept: torch.cat([part, kept[n:]]), new, state)       # noqa: B023
+            n = sizes and len(drive_t)
+            if not sizes or n == sizes[0]:
+                new = state = self.step(drive_t, state, p)
             else:
-                state = new
-            states.append(new[0] if isinstance(new, tuple) else new)  # (n, H)
-        return torch.cat(states[::-1] if reverse else states), state
+                new = self.step(drive_t, each(lambda part: part[:n], state), p)                # noqa: B023
+                state = each(lambda part, kept: torch.cat([part, kept[n:]]), new, state)       # noqa: B023
+            states.append(new[0] if isinstance(new, tuple) else new)           # (n, H)
+        return (torch.cat if sizes else torch.stack)(states[::-1] if reverse else states), state
 
     def extra_repr(self):
         return described(self, *self.shown)
+
+
+def named(module, suffix=""):
+    """One direction's parameters by name, as they are now: shared, pruned, parametrised or swapped for others."""
+    return {name: getattr(module, name + suffix) for name in module.shapes(1)}
 
 
 def described(module, *names):
@@ -167,94 +202,17 @@ def described(module, *names):
 
 def initialise(module):
     """Every entry uniform in ±1/sqrt(H), drawn in the order in which `torch.nn` draws: same seed, same weights."""
-    bound = module.hidden_size**-0.5
+    bound = module.hidden_size**-0.5 if module.hidden_size else 0
     for parameter in module.parameters():
         nn.init.uniform_(parameter, -bound, bound)
 
 
-def run_whole(run, rows, sizes, state, p, reverse):
-    """Call a fused `run(x, state, p)`, which takes (T, B, D), in place of `Stack._run`; all sizes are equal here."""
-    x = rows.reshape(len(sizes), sizes[0], -1)
+def run_whole(run, x, state, p, reverse):
+    """Call `run(x, state, p)`, which takes the steps in order and the state as a tuple, in place of `Stack._run`."""
     output, last = run(x.flip(0) if reverse else x, state if isinstance(state, tuple) else (state,), p)
-    output = output.flip(0) if reverse else output
-    return output.reshape(len(rows), -1), last if isinstance(state, tuple) else last[0]
+    return output.flip(0) if reverse else output, last if isinstance(state, tuple) else last[0]
 
 
 def each(function, state, *others):
     """Apply to the state or, for an LSTM, to each of its pair."""
     return tuple(map(function, state, *others)) if isinstance(state, tuple) else function(state, *others)
-
-
-def state_widths(layer):
-    """The width of each part of a layer's state; an LSTM with `proj_size` has an h narrower than its c."""
-    h, *others = (layer.hidden_size for _ in layer.state_names)
-    return getattr(layer, "proj_size", 0) or h, *others
-
-
-def check_call(layer, x, state):
-    """Check what a recurrent layer, ours or `torch.nn`'s, is called with.
-
-    Args:
-        layer: has `input_size`, `hidden_size`, `num_layers`, `bidirectional`, `batch_first`, `weight_ih_l0`,
-            `state_names`.
-        x, state: as in `Stack.forward`.
-
-    Returns:
-        All steps as one array of rows (sum of sizes, D), the number of sequences at each step, whether there is a
-        batch dimension, and the initial state.
-
-    Raises:
-        TypeError, ValueError: as `Stack.forward`.
-    """
-    like = layer.weight_ih_l0
-    if isinstance(x, PackedSequence):
-        check_tensor("packed data", x.data, like)
-        checks.shape("packed data", x.data, ("sum of lengths", layer.input_size))
-        batched, rows, sizes = True, x.data, x.batch_sizes.tolist()         # sizes[t]: sequences longer than t
-    else:
-        check_tensor("input", x, like)
-        batched, T, B = checks.sequence(x, layer.input_size, layer.batch_first)
-        x = x.transpose(0, 1) if batched and layer.batch_first else x
-        rows, sizes = x.reshape(T * B, layer.input_size), [B] * T           # (T·B, D)
-    stacked = layer.num_layers * (1 + layer.bidirectional)
-    shapes = [(stacked, sizes[0], width) if batched else (stacked, width) for width in state_widths(layer)]
-    return rows, sizes, batched, check_state("state", state, layer.state_names, shapes, like)
-
-
-def check_cell_call(cell, x, state):
-    """Check what a cell is called with, and return its state, zeros if None."""
-    check_tensor("input", x, cell.weight_ih)
-    checks.step(x, cell.input_size)
-    shapes = [(*x.shape[:-1], cell.hidden_size)] * len(cell.state_names)
-    return check_state("state", state, cell.state_names, shapes, cell.weight_ih)
-
-
-def check_dtype(dtype):
-    """Raise unless `dtype` is a floating point type of torch, or None for its default."""
-    if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
-        raise TypeError(f"dtype must be a floating point type of torch, got {dtype!r}")
-
-
-def check_tensor(name, value, like, whose="the parameters", besides=""):
-    """Raise unless `value` is a tensor with the dtype and on the device of `like`, which a message calls `whose`."""
-    if not isinstance(value, torch.Tensor):
-        raise TypeError(f"{name} must be a torch tensor, got {type(value).__name__}")
-    if value.is_nested:
-        raise TypeError(f"{name} must be one dense tensor, got a nested one: pad its sequences, and say where")
-    if value.dtype != like.dtype and not torch.is_autocast_enabled(like.device.type):
-        raise TypeError(f"{name} must be {besides}{like.dtype}, like {whose}, got {value.dtype}")
-    if value.device != like.device:
-        raise ValueError(f"{name} must be on {like.device}, like {whose}, got {value.device}")
-
-
-def check_state(name, value, parts, shapes, like):
-    """Return `value`, or zeros if it is None; raise unless it fits: one tensor, or a pair if there are two parts."""
-    if value is None:
-        tensors = tuple(like.new_zeros(shape) for shape in shapes)
-    else:
-        named = checks.states(name, value, parts)
-        for (part, tensor), shape in zip(named.items(), shapes):
-            check_tensor(part, tensor, like)
-            checks.shape(part, tensor, shape)
-        tensors = tuple(named.values())
-    return tensors if len(parts) > 1 else tensors[0]
