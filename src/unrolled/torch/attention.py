@@ -106,7 +106,7 @@ def attention_weights(q, k, attn_mask=None, is_causal=False, scale=None):
     q = q * (q.shape[-1] ** -0.5 if scale is None else scale)            # before the product, which might overflow
     scores = q @ k.transpose(-2, -1)                                     # (..., T, S)  (1)
     if is_causal:
-        scores = scores.masked_fill(future(q.shape[-2], k.shape[-2], device=q.device), -math.inf)
+        scores = scores.masked_fill(future(*scores.shape[-2:], device=q.device), -math.inf)
     if attn_mask is not None:
         scores = scores.masked_fill(~attn_mask, -math.inf) if attn_mask.dtype == torch.bool else scores + attn_mask
     return masked_softmax(scores)                                                                # (2)

@@ -127,7 +127,7 @@ class MultiheadAttention(Module):
         axes = (0, 2, 1, 3) if self.batch_first else (1, 2, 0, 3)
         if query is key is value:                                        # one product for all three
             projected = F.linear(query, self.in_proj_weight, self.in_proj_bias)
-            projected = projected.unflatten(-1, (3, self.num_heads, self.head_dim)).unbind(2)
+            projected = projected.reshape(*projected.shape[:2], 3, self.num_heads, self.head_dim).unbind(2)
             return [x.permute(axes) for x in projected]
         b = (None, None, None) if self.in_proj_bias is None else self.in_proj_bias.chunk(3)
         if self.in_proj_weight is None:
@@ -135,7 +135,7 @@ class MultiheadAttention(Module):
         else:
             W = self.in_proj_weight.chunk(3)
         projected = map(F.linear, (query, key, value), W, b)
-        return [x.unflatten(-1, (self.num_heads, self.head_dim)).permute(axes) for x in projected]
+        return [x.reshape(*x.shape[:2], self.num_heads, self.head_dim).permute(axes) for x in projected]
 
     def attend(self, q, k, v, mask=None, is_causal=False, need_weights=False):
         """Equations (1) to (3) in every head: outputs (B, h, T, d_h), and weights (B, h, T, S) or None."""
