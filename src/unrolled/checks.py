@@ -7,8 +7,8 @@ are told apart by the caller, never by this file.
 import numbers
 
 
-class Misfit(ValueError, RuntimeError):
-    """What came does not fit: a ValueError, and a RuntimeError too, since that is what `torch.nn` raises."""
+class Misfit(ValueError, RuntimeError, AssertionError):
+    """What came does not fit: a ValueError, and what else `torch.nn` raises there, RuntimeError or AssertionError."""
 
 
 class WrongType(TypeError, Misfit):

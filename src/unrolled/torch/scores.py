@@ -29,6 +29,7 @@ class _Attention(Module):
         super().__init__()
         check_dtype(dtype)
         self.query_size, self.key_size = query_size, key_size
+        self.shapes = shapes
         for name, shape in shapes.items():
             self.register_parameter(name, nn.Parameter(torch.empty(shape, device=device, dtype=dtype)))
         self.reset_parameters()
@@ -57,6 +58,8 @@ class _Attention(Module):
         for name, array in (("query", query), ("keys", keys)):
             check_tensor(name, array, next(self.parameters(), query))
         checks.query_and_keys(query, keys, self.query_size, self.key_size)
+        for name, shape in self.shapes.items():                      # one row would broadcast, and nobody would know
+            checks.shape(name, getattr(self, name), shape)
         if key_padding_mask is not None:
             _check_mask(key_padding_mask, keys)
             keys = keys.masked_fill(key_padding_mask[..., None], 0.0)     # whatever stands there, even NaN

@@ -34,8 +34,8 @@ class Module(nn.Module):
             raise checks.Misfit(f"state_dict does not fit: {error}") from None
 
     def __prepare_scriptable__(self):
-        raise TypeError(f"torch.jit.script cannot compile {type(self).__name__}: its checks and its equations are Python "
-                        "beyond that language. torch.compile, torch.export and torch.jit.trace take it")
+        raise TypeError(f"torch.jit.script cannot compile {type(self).__name__}, which is Python beyond its language; "
+                        "torch.compile, torch.export and torch.jit.trace take it")
 
 
 class Recurrent(Module):
