@@ -90,7 +90,7 @@ def flag(name, value):
 def choice(name, value, allowed):
     """Return `value`; raise unless it is one of `allowed`."""
     if value not in tuple(allowed):
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
+        raise Misfit(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
     return value
 
 
@@ -150,7 +150,7 @@ def heads(name, width, num_heads):
     """Return the width of one head; raise unless `num_heads` divides `width`."""
     positive_int(name, width)
     if width % positive_int("num_heads", num_heads):
-        raise ValueError(f"{name} must be a multiple of num_heads {num_heads}, got {width}")
+        raise Misfit(f"{name} must be a multiple of num_heads {num_heads}, got {width}")
     return width // num_heads
 
 

@@ -59,11 +59,11 @@ def tiled(q, k, v, attn_mask=None, is_causal=False, scale=None, block=128):
     """
     _check_call(q, k, v, attn_mask, is_causal, scale)
     checks.positive_int("block", block)
-    return _tiled(q, k, v, attn_mask, is_causal, scale, block).to(v.dtype)
+    return tiles(q, k, v, attn_mask, is_causal, scale, block).to(v.dtype)
 
 
 @widened
-def _tiled(q, k, v, attn_mask, is_causal, scale, block):
+def tiles(q, k, v, attn_mask, is_causal, scale, block):
     """The equations of `tiled`: what each block adds, and how what came before it fades."""
     T, S = q.shape[-2], k.shape[-2]
     q = q * (q.shape[-1] ** -0.5 if scale is None else scale)

@@ -58,7 +58,7 @@ class LayerNorm(Module):
         super().__init__()
         sizes = (normalized_shape,) if isinstance(normalized_shape, numbers.Number) else tuple(normalized_shape)
         if not sizes:
-            raise ValueError(f"normalized_shape must name at least one size, got {sizes}")
+            raise checks.Misfit(f"normalized_shape must name at least one size, got {sizes}")
         self.normalized_shape = tuple(checks.positive_int("normalized_shape", size) for size in sizes)
         self.eps = checks.not_negative("eps", eps)
         self.elementwise_affine = checks.flag("elementwise_affine", elementwise_affine)

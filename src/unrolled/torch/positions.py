@@ -50,7 +50,7 @@ def sinusoidal(length, d_model, start=0, *, device=None, dtype=None):
 
 
 def waves(positions, d_model, dtype):
-    """p_t of (1) for these positions, (T,) to (T, d)."""
+    """Equation (1) for these positions, (T,) to (T, d)."""
     a = angles(positions, d_model)                                                       # (T, d/2)
     return torch.stack([a.sin(), a.cos()], -1).flatten(-2).to(dtype)
 
@@ -166,7 +166,7 @@ def alibi(num_heads, T, S, *, device=None, dtype=None):
 
 
 def fall(num_heads, T, S, device, dtype):
-    """What `alibi` returns."""
+    """Equation (4), (h, T, S)."""
     slopes = alibi_slopes(num_heads).to(device)
     distance = (torch.arange(S - T, S, device=device)[:, None] - torch.arange(S, device=device)).abs()   # (T, S)
     return (-slopes[:, None, None] * distance).to(dtype)
