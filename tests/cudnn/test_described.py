@@ -1,5 +1,7 @@
 """The library behind our constructor: it is the library, it says what runs, and it keeps float32 whole."""
 
+import threading
+
 import pytest
 import torch
 from torch import nn
@@ -172,3 +174,22 @@ def test_a_result_without_a_graph_has_no_backward_to_keep_whole():
 def test_allow_tf32_is_a_flag(refuses, kind, value):
     with refuses(TypeError, "allow_tf32 must be True or False, got"):
         getattr(cudnn, kind)(3, 4, allow_tf32=value)
+
+
+def test_the_setting_is_whole_in_one_thread_while_another_leaves(rnn_precision):
+    rnn_precision.fp32_precision = "tf32"
+    inside, left = threading.Event(), threading.Event()
+
+    def first():
+        with whole_float32():
+            inside.set()
+            left.wait(5)
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    inside.wait(5)
+    with whole_float32():
+        left.set()
+        thread.join()                                          # the one who came first is gone
+        assert rnn_precision.fp32_precision == "ieee"
+    assert rnn_precision.fp32_precision == "tf32"

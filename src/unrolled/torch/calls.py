@@ -71,6 +71,13 @@ def check_cell_call(cell, x, state):
     return check_state("state", state, cell.state_names, shapes, cell.weight_ih, x)
 
 
+def mixed_dtype(device):
+    """The narrower type that mixed precision works in on this kind of device, or None where it is off."""
+    kind = device.type
+    on = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+    return torch.get_autocast_dtype(kind) if on else None
+
+
 def check_dtype(dtype):
     """Raise unless `dtype` is a floating point type of torch, or None for its default."""
     if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
@@ -83,7 +90,7 @@ def check_tensor(name, value, like, whose="the parameters", besides=""):
         raise TypeError(f"{name} must be a torch tensor, got {type(value).__name__}")
     if value.is_nested:
         raise TypeError(f"{name} must be one dense tensor, got a nested one: pad its sequences, and say where")
-    if value.dtype != like.dtype and not torch.is_autocast_enabled(like.device.type):
+    if value.dtype != like.dtype and not mixed_dtype(like.device):
         raise checks.WrongType(f"{name} must be {besides}{like.dtype}, like {whose}, got {value.dtype}")
     if value.device != like.device:
         raise checks.Misfit(f"{name} must be on {like.device}, like {whose}, got {value.device}")

@@ -9,6 +9,8 @@ import functools
 
 import torch
 
+from unrolled.torch.calls import mixed_dtype
+
 HALF = torch.float16, torch.bfloat16
 
 
@@ -25,9 +27,8 @@ def widened(function):
 
     @functools.wraps(function)
     def in_float32(*arguments, **named):
-        device = next(value.device.type for value in (*arguments, *named.values()) if isinstance(value, torch.Tensor))
-        cast = torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
-        with torch.autocast(device, enabled=False) if cast else contextlib.nullcontext():
+        device = next(value.device for value in (*arguments, *named.values()) if isinstance(value, torch.Tensor))
+        with torch.autocast(device.type, enabled=False) if mixed_dtype(device) else contextlib.nullcontext():
             return function(*map(widen, arguments), **{name: widen(value) for name, value in named.items()})
 
     return in_float32

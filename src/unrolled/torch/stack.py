@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn.utils.rnn import PackedSequence
 
 from unrolled import checks
-from unrolled.torch.calls import check_call, check_dtype, check_tensor, state_widths  # noqa: F401 — others' too
+from unrolled.torch.calls import check_call, check_dtype, check_tensor, mixed_dtype, state_widths  # noqa: F401 — others' too
 from unrolled.torch.twin import Module, Recurrent  # noqa: F401
 
 
@@ -25,7 +25,7 @@ class Cell(Recurrent):
     shown = ("bias",)                                                 # options that repr names
 
     def __init__(self, input_size, hidden_size, bias, device, dtype):
-        nn.Module.__init__(self)        # no other's: a model that is also a cell of `torch.nn` makes its parameters here
+        nn.Module.__init__(self)          # no other's: a model that is also `torch.nn`'s cell makes its parameters here
         checks.cell(input_size, hidden_size, bias, least=0)
         self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
         check_dtype(dtype)
@@ -157,11 +157,10 @@ class Stack(Recurrent):
 
     def _mixed(self, state, packed):
         """The state as mixed precision starts it: narrow where the library's kernel is; else steps promote types."""
-        device = self.weight_ih_l0.device.type
-        if torch.is_autocast_enabled(device):
-            dtype, onednn = torch.get_autocast_dtype(device), self.twin is nn.LSTM and not self.proj_size
-            if device == "cuda" or (onednn and packed is None and dtype == torch.bfloat16):
-                return each(lambda part: part.to(dtype), state)
+        device = self.weight_ih_l0.device
+        dtype, onednn = mixed_dtype(device), self.twin is nn.LSTM and not self.proj_size and packed is None
+        if dtype and (device.type == "cuda" or (onednn and dtype == torch.bfloat16)):
+            return each(lambda part: part.to(dtype), state)
         return state
 
     def _run(self, x, sizes, state, p, reverse):

@@ -88,3 +88,7 @@ class Recurrent(Module):
             warnings.warn(f"{name} is not quantised and stays in floating point; its twin, layer.library(), can be",
                           stacklevel=3)
         self.__dict__["_qconfig"] = None
+
+    @qconfig.deleter
+    def qconfig(self):
+        self.__dict__.pop("_qconfig", None)
