@@ -7,8 +7,8 @@ are told apart by the caller, never by this file.
 import numbers
 
 
-class Misfit(ValueError, RuntimeError):
-    """What came does not fit: a ValueError, and a RuntimeError too, since that is what `torch.nn` raises."""
+class Misfit(ValueError, RuntimeError, AssertionError):
+    """What came does not fit: a ValueError, and what else `torch.nn` raises there, RuntimeError or AssertionError."""
 
 
 class WrongType(TypeError, Misfit):
@@ -64,6 +64,13 @@ def positive_number(name, value):
     return float(value)
 
 
+def not_negative(name, value):
+    """Return `value` as a float; raise unless it is finite and at least 0."""
+    if finite_number(name, value) < 0:
+        raise ValueError(f"{name} must be at least 0, got {value}")
+    return float(value)
+
+
 def finite_number(name, value):
     """Return `value` as a float; raise unless it is a finite number."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
@@ -83,7 +90,7 @@ def flag(name, value):
 def choice(name, value, allowed):
     """Return `value`; raise unless it is one of `allowed`."""
     if value not in tuple(allowed):
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
+        raise Misfit(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
     return value
 
 
@@ -143,7 +150,7 @@ def heads(name, width, num_heads):
     """Return the width of one head; raise unless `num_heads` divides `width`."""
     positive_int(name, width)
     if width % positive_int("num_heads", num_heads):
-        raise ValueError(f"{name} must be a multiple of num_heads {num_heads}, got {width}")
+        raise Misfit(f"{name} must be a multiple of num_heads {num_heads}, got {width}")
     return width // num_heads
 
 
@@ -175,15 +182,12 @@ def fitting(arrays):
         The sizes by letter.
 
     Raises:
-        ValueError: an array that does not fit its shape or those before it, or a size of zero.
+        ValueError: an array that does not fit its shape or those before it.
     """
     sizes = {}
     for name, (array, letters) in arrays.items():
         shape(name, array, tuple(sizes.get(size, size) for size in letters))
         sizes |= {size: have for size, have in zip(letters, array.shape) if isinstance(size, str)}
-        for letter, have in sizes.items():
-            if have == 0:
-                raise ValueError(f"{name} must have {letter} >= 1, got shape {_format(array.shape)}")
     return sizes
 
 
@@ -191,7 +195,7 @@ def attention(query, key, value, widths, batch_first):
     """Check what multi-head attention is called with and return (is_batched, batch, target steps, source steps).
 
     Raises:
-        ValueError: not (T, B, d), (S, B, kdim), (S, B, vdim) or the same without B, or a size of zero.
+        ValueError: not (T, B, d), (S, B, kdim), (S, B, vdim) or the same without B.
     """
     batched = len(query.shape) == 3
     layout = ("B", "{}") if batch_first else ("{}", "B")
@@ -204,10 +208,10 @@ def attention(query, key, value, widths, batch_first):
 
 
 def scaled_dot_product(q, k, v):
-    """Raise unless q is (..., T, d_h), k (..., S, d_h) and v (..., S, d_v), with no size of zero."""
+    """Raise unless q is (..., T, d_h), k (..., S, d_h) and v (..., S, d_v)."""
     for name, array in (("q", q), ("k", k), ("v", v)):
         if len(array.shape) < 2:
-            raise ValueError(f"{name} must have shape (..., steps, width), got {_format(array.shape)}")
+            raise Misfit(f"{name} must have shape (..., steps, width), got {_format(array.shape)}")
     lead = tuple(q.shape[:-2])
     fitting({"q": (q, (*lead, "T", "d_h")), "k": (k, (*lead, "S", "d_h")), "v": (v, (*lead, "S", "d_v"))})
 
@@ -217,14 +221,14 @@ def broadcasts(name, array, expected):
     got = tuple(array.shape)
     fits = len(got) <= len(expected) and all(h in (1, w) for h, w in zip(got[::-1], expected[::-1]))
     if not fits:
-        raise ValueError(f"{name} must broadcast to {_format(expected)}, got {_format(got)}")
+        raise Misfit(f"{name} must broadcast to {_format(expected)}, got {_format(got)}")
 
 
 def ends_with(name, array, expected):
     """Raise unless the last sizes of `array` are `expected`."""
     got = tuple(array.shape)
     if got[-len(expected) :] != tuple(expected):
-        raise ValueError(f"{name} must have shape {_format(('...', *expected))}, got {_format(got)}")
+        raise Misfit(f"{name} must have shape {_format(('...', *expected))}, got {_format(got)}")
 
 
 def even(name, value):
@@ -235,13 +239,10 @@ def even(name, value):
 
 
 def query_and_keys(query, keys, query_size, key_size):
-    """Raise unless queries are (B, T, q), or (B, q), and keys (B, S, k), none of them 0; no sizes: any, but equal."""
+    """Raise unless queries are (B, T, q), or (B, q), and keys (B, S, k); no sizes: any, but equal."""
     steps = ("T",) * (len(query.shape) == 3)
     shape("query", query, ("B", *steps, query_size or "q"))
     shape("keys", keys, (query.shape[0], "S", key_size or query.shape[-1]))
-    for name, array in (("query", query), ("keys", keys)):
-        if 0 in array.shape:
-            raise ValueError(f"{name} must not be empty, got shape {_format(array.shape)}")
 
 
 def lstm_options(bias, *, peephole, forget_gate, forget_bias, chrono, layer_norm, fused=False):

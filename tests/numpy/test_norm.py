@@ -101,7 +101,7 @@ def test_weights_go_to_the_library_and_come_back():
     ({"normalized_shape": 0}, ValueError, "normalized_shape must be at least 1, got 0"),
     ({"normalized_shape": (2, 1.5)}, TypeError, "normalized_shape must be a whole number, got float 1.5"),
     ({"normalized_shape": ()}, ValueError, "normalized_shape must hold at least one size, got ()"),
-    ({"eps": 0}, ValueError, "eps must be a positive number, got 0"),
+    ({"eps": -1}, ValueError, "eps must be at least 0, got -1"),
     ({"elementwise_affine": 1}, TypeError, "elementwise_affine must be True or False, got int 1"),
     ({"bias": None}, TypeError, "bias must be True or False, got NoneType None"),
     ({"dtype": int}, TypeError, "dtype must be float32 or float64, got int64"),

@@ -198,7 +198,6 @@ BAD_CALLS = {
     "query must have shape (B, T, 2), got (2, 3, 3)": {"query": np.zeros((2, 3, 3), np.float32)},
     "query must have shape (B, 2), got (2, 3)": {"query": np.zeros((2, 3), np.float32)},
     "keys must have shape (2, S, 3), got (1, 5, 3)": {"keys": np.zeros((1, 5, 3), np.float32)},
-    "keys must have S >= 1, got shape (2, 0, 3)": {"keys": np.zeros((2, 0, 3), np.float32)},
     "key_padding_mask must have shape (2, 5), got (5, 2)": {"key_padding_mask": np.zeros((5, 2), bool)},
     "key_padding_mask must be boolean or float32, like the input, got int64": {
         "key_padding_mask": np.zeros((2, 5), int)},

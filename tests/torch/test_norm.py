@@ -76,7 +76,7 @@ def test_it_starts_loads_and_prints_as_torch_nn(options):
     ({"normalized_shape": 0}, ValueError, "normalized_shape must be at least 1, got 0"),
     ({"normalized_shape": 4.0}, TypeError, "normalized_shape must be a whole number, got float 4.0"),
     ({"normalized_shape": ()}, ValueError, "normalized_shape must name at least one size, got ()"),
-    ({"normalized_shape": 4, "eps": 0}, ValueError, "eps must be a positive number, got 0"),
+    ({"normalized_shape": 4, "eps": -1e-5}, ValueError, "eps must be at least 0, got -1e-05"),
     ({"normalized_shape": 4, "elementwise_affine": 1}, TypeError, "elementwise_affine must be True or False, got int"),
     ({"normalized_shape": 4, "bias": None}, TypeError, "bias must be True or False, got NoneType None"),
     ({"normalized_shape": 4, "fused": 0}, TypeError, "fused must be True or False, got int 0"),

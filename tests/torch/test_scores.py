@@ -151,7 +151,6 @@ def test_one_step_and_prepared_keys_give_the_same(close, B, T, S, k, A, seed):
     (normal(2, 4), None, None, ValueError, "query must have shape (B, 3), got (2, 4)"),
     (None, normal(3, 5, 2), None, ValueError, "keys must have shape (2, S, 2), got (3, 5, 2)"),
     (None, normal(2, 5, 3), None, ValueError, "keys must have shape (2, S, 2), got (2, 5, 3)"),
-    (None, normal(2, 0, 2), None, ValueError, "keys must not be empty, got shape (2, 0, 2)"),
     (None, None, torch.zeros(2, 5), TypeError, "key_padding_mask must be a boolean tensor, got torch.float32"),
     (None, None, [True], TypeError, "key_padding_mask must be a boolean tensor, got list"),
     (None, None, torch.zeros(5, 2, dtype=torch.bool), ValueError,

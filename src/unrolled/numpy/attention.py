@@ -22,12 +22,13 @@ Letters: B batch, T target steps (queries), S source steps (keys, values), d emb
 import numpy as np
 
 from unrolled import checks
+from unrolled.numpy import stack
 from unrolled.numpy.stack import Parameters, Stack, as_array, as_float_dtype, saved_by_forward
 
 
 def softmax(scores):
     """Turn each row of `scores` into its weights, in place: exp(z) over its sum; 0 for a row of nothing but -inf."""
-    highest = scores.max(-1, keepdims=True)
+    highest = scores.max(-1, keepdims=True, initial=-np.inf)
     highest[highest == -np.inf] = 0                       # -inf - 0 is still -inf, where -inf + inf would be NaN
     scores -= highest                                     # changes no weight, and exp can no longer overflow
     np.exp(scores, out=scores)
@@ -48,11 +49,11 @@ def added(name, mask, dtype, left_out):
     """M: -inf where a boolean mask is `left_out` and 0 elsewhere; a float mask as it is.
 
     Raises:
-        TypeError: neither boolean nor of `dtype`.
+        TypeError: neither boolean nor of `dtype`, or of a subclass of arrays.
     """
     if not isinstance(mask, np.ndarray) or mask.dtype != np.bool:
         return as_array(name, mask, dtype, "the input", "boolean or ")
-    return np.where(mask == left_out, dtype.type(-np.inf), dtype.type(0))
+    return np.where(stack.plain(name, mask) == left_out, dtype.type(-np.inf), dtype.type(0))
 
 
 def scaled_dot_product(q, k, v, attn_mask=None, is_causal=False, scale=None, keep=None):
@@ -70,7 +71,7 @@ def scaled_dot_product(q, k, v, attn_mask=None, is_causal=False, scale=None, kee
         O (..., T, d_v), and P (..., T, S), before dropout. A query with nothing to attend to gets zeros.
 
     Raises:
-        TypeError, ValueError: arrays of other dtypes or shapes, or empty ones.
+        TypeError, ValueError: arrays of other dtypes or shapes, or of a subclass.
     """
     shape = check_arrays(q, k, v, keep=keep)
     scale = q.shape[-1] ** -0.5 if scale is None else checks.finite_number("scale", scale)
@@ -156,10 +157,10 @@ class MultiheadAttention(Parameters):
         else:
             matrices = {"q_proj_weight": (d, d), "k_proj_weight": (d, self.kdim), "v_proj_weight": (d, self.vdim)}
         shapes = matrices | ({"in_proj_bias": (3 * d,)} if bias else {})
-        shapes |= {"out_proj.weight": (d, d)} | ({"out_proj.bias": (d,)} if bias else {})
+        self.shapes = shapes | {"out_proj.weight": (d, d)} | ({"out_proj.bias": (d,)} if bias else {})
         bounds = {name: (6 / sum(shape)) ** 0.5 for name, shape in matrices.items()} | {"out_proj.weight": d**-0.5}
         self.parameters = {name: self.rng.uniform(-bound, bound, shape).astype(self.dtype)
-                           for name, shape in shapes.items() for bound in [bounds.get(name, 0.0)]}
+                           for name, shape in self.shapes.items() for bound in [bounds.get(name, 0.0)]}
 
     _dropout_mask = Stack._dropout_mask
 
@@ -181,28 +182,33 @@ class MultiheadAttention(Parameters):
             weights: (B, T, S), or (B, h, T, S) for each head; (T, S) or (h, T, S) unbatched. After dropout.
 
         Raises:
-            TypeError, ValueError: an array of another dtype or shape, or an empty one.
+            TypeError, ValueError: an array of another dtype or shape, or of a subclass.
         """
-        inputs, widths = (query, key, value), (self.embed_dim, self.kdim, self.vdim)
-        for name, x in zip(("query", "key", "value"), inputs):
-            as_array(name, x, self.dtype)
+        self._saved = None                                                           # what is refused has no way back
+        widths = self.embed_dim, self.kdim, self.vdim
+        inputs = [as_array(name, x, self.dtype) for name, x in {"query": query, "key": key, "value": value}.items()]
         batched, B, T, S = checks.attention(*inputs, widths, self.batch_first)
+        layout = "T" if not batched else "BT" if self.batch_first else "TB"
         mask = self._mask(key_padding_mask, attn_mask, batched, B, T, S)
-        rows = [np.array(self._batch_major(x, batched), order="C").reshape(-1, x.shape[-1]) for x in inputs]     # ours
-        q, k, v = (self._split(x @ W.T + b, B) for x, W, b in zip(rows, *self._projections()))   # (B, h, T or S, d_h)
+        p = self._now(self.shapes)
+        rows = [flat(np.array(batch_major(x, layout), order="C")) for x in inputs]               # (B·T or B·S, ·)  ours
+        q, k, v = (self._split(x @ W.T + b, B, steps)                                            # (B, h, T or S, d_h)
+                   for x, W, b, steps in zip(rows, *projections(p), (T, S, S)))
         keep = self._dropout_mask((B, self.num_heads, T, S))
         heads, weights = scaled_dot_product(q, k, v, mask, is_causal, keep=keep)
-        heads = heads.swapaxes(1, 2).reshape(B * T, -1)                              # (B·T, d)  side by side again
-        output = heads @ self.parameters["out_proj.weight"].T + self.parameters.get("out_proj.bias", 0)
+        heads = heads.swapaxes(1, 2).reshape(B * T, self.embed_dim)                              # side by side again
+        output = heads @ p["out_proj.weight"].T + p.get("out_proj.bias", 0)
         shown = weights if keep is None else weights * keep                          # (B, h, T, S)
         averaged = checks.flag("average_attn_weights", average_attn_weights)
         shown = (shown.mean(1) if averaged else shown.copy()) if checks.flag("need_weights", need_weights) else None
-        self._saved = rows, q, k, v, keep, weights, heads, batched, None if shown is None else shown.shape
-        output = self._batch_major(output.reshape(B, T, -1), batched, back=True)
-        return np.ascontiguousarray(output), shown if batched or shown is None else shown[0]
+        output = np.ascontiguousarray(from_batch_major(output.reshape(B, T, self.embed_dim), layout))
+        shown = shown if batched or shown is None else shown[0]
+        shapes = output.shape, None if shown is None else shown.shape
+        self._saved = rows, q, k, v, keep, weights, heads, p, layout, shapes
+        return output, shown
 
     def backward(self, d_output, d_weights=None):
-        """Backpropagate through the last `forward`.
+        """Backpropagate through the last `forward`, with the weights and the dropout mask that it had.
 
         Args:
             d_output: dL/d output, shaped like `output`.
@@ -213,42 +219,33 @@ class MultiheadAttention(Parameters):
             array was two or all of the three, its gradient is their sum.
 
         Raises:
-            RuntimeError: no `forward` before.
+            RuntimeError: no `forward` before, or other parameters were loaded since.
             TypeError, ValueError: an array of another dtype or shape.
         """
-        rows, q, k, v, keep, weights, heads, batched, shown = saved_by_forward(self)
+        rows, q, k, v, keep, weights, heads, p, layout, (output_shape, shown) = saved_by_forward(self)
         B, h, T, S = weights.shape
-        d_output = as_array("d_output", d_output, self.dtype)
-        leading = (T,) if not batched else (B, T) if self.batch_first else (T, B)
-        checks.shape("d_output", d_output, (*leading, self.embed_dim))
-        d_rows = self._batch_major(d_output, batched).reshape(B * T, -1)                         # (B·T, d)
-        d_heads = self._split(d_rows @ self.parameters["out_proj.weight"], B)                    # (B, h, T, d_h)
+        checks.shape("d_output", as_array("d_output", d_output, self.dtype), output_shape)
+        d_rows = flat(np.ascontiguousarray(batch_major(d_output, layout)))                       # (B·T, d)
+        d_heads = self._split(d_rows @ p["out_proj.weight"], B, T)                               # (B, h, T, d_h)
         if d_weights is not None:
             if shown is None:
                 raise ValueError("d_weights needs a forward with need_weights=True")
-            checks.shape("d_weights", as_array("d_weights", d_weights, self.dtype), shown if batched else shown[1:])
-            d_weights = d_weights.reshape(B, -1, T, S) / (h if len(shown) == 3 else 1)           # a mean over the heads
+            checks.shape("d_weights", as_array("d_weights", d_weights, self.dtype), shown)
+            averaged = len(shown) == (2 if layout == "T" else 3)
+            d_weights = d_weights.reshape(B, 1 if averaged else h, T, S) / (h if averaged else 1)
             d_weights = np.broadcast_to(d_weights, weights.shape) * (1 if keep is None else keep)
         d_split = scaled_dot_product_backward(d_heads, q, k, v, weights, keep=keep, d_weights=d_weights)
-        d_projected = [d.swapaxes(1, 2).reshape(-1, self.embed_dim) for d in d_split]            # (B·T or B·S, d)
-        matrices, _ = self._projections()
-        d_inputs = [self._batch_major((d @ W).reshape(B, -1, W.shape[1]), batched, back=True)
-                    for d, W in zip(d_projected, matrices)]
+        d_projected = [d.swapaxes(1, 2).reshape(len(x), self.embed_dim) for d, x in zip(d_split, rows)]     # (B·T, d)
+        d_inputs = [from_batch_major((d @ W).reshape(B, steps, W.shape[1]), layout)
+                    for d, W, steps in zip(d_projected, projections(p)[0], (T, S, S))]
         d_matrices = [d.T @ x for d, x in zip(d_projected, rows)]
-        if "in_proj_weight" in self.parameters:
+        if "in_proj_weight" in p:
             grads = {"in_proj_weight": np.concatenate(d_matrices)}
         else:
             grads = dict(zip(("q_proj_weight", "k_proj_weight", "v_proj_weight"), d_matrices))
         grads |= {"in_proj_bias": np.concatenate([d.sum(0) for d in d_projected]),
                   "out_proj.weight": d_rows.T @ heads, "out_proj.bias": d_rows.sum(0)}
-        return *map(np.ascontiguousarray, d_inputs), {name: grads[name] for name in self.parameters}
-
-    def _projections(self):
-        """W_q, W_k, W_v and b_q, b_k, b_v, as views into the parameters."""
-        p = self.parameters
-        stacked = "in_proj_weight" in p
-        matrices = np.split(p["in_proj_weight"], 3) if stacked else [p[f"{name}_proj_weight"] for name in "qkv"]
-        return matrices, np.split(p["in_proj_bias"], 3) if self.bias else (0, 0, 0)
+        return *map(np.ascontiguousarray, d_inputs), {name: grads[name] for name in p}
 
     def _mask(self, key_padding_mask, attn_mask, batched, B, T, S):
         """Both masks as one that is added to (B, h, T, S), or None."""
@@ -260,15 +257,31 @@ class MultiheadAttention(Parameters):
         if attn_mask is not None:
             mask = added("attn_mask", attn_mask, self.dtype, left_out=True)
             checks.shape("attn_mask", mask, (B * self.num_heads, T, S) if mask.ndim == 3 else (T, S))
-            parts.append(mask.reshape(-1, self.num_heads, T, S) if mask.ndim == 3 else mask)
+            parts.append(mask.reshape(B, self.num_heads, T, S) if mask.ndim == 3 else mask)
         return sum(parts) if parts else None
 
-    def _split(self, rows, B):
+    def _split(self, rows, B, steps):
         """(B·T, d) as (B, h, T, d_h), a view."""
-        return rows.reshape(B, -1, self.num_heads, self.head_dim).swapaxes(1, 2)
+        return rows.reshape(B, steps, self.num_heads, self.head_dim).swapaxes(1, 2)
 
-    def _batch_major(self, array, batched, back=False):
-        """A view as (B, T, ·) of whatever layout the caller uses; `back` returns to it."""
-        if not batched:
-            return array[0] if back else array[None]
-        return array if self.batch_first else array.swapaxes(0, 1)
+
+def projections(p):
+    """W_q, W_k, W_v and b_q, b_k, b_v, as views into the parameters."""
+    stacked = "in_proj_weight" in p
+    matrices = np.split(p["in_proj_weight"], 3) if stacked else [p[f"{name}_proj_weight"] for name in "qkv"]
+    return matrices, np.split(p["in_proj_bias"], 3) if "in_proj_bias" in p else (0, 0, 0)
+
+
+def flat(rows):
+    """(B, T, ·) as (B·T, ·)."""
+    return rows.reshape(rows.shape[0] * rows.shape[1], rows.shape[2])
+
+
+def batch_major(array, layout):
+    """A view as (B, T, ·) of whatever layout the caller uses."""
+    return stack.time_major(array, layout).swapaxes(0, 1)
+
+
+def from_batch_major(array, layout):
+    """The way back, a view."""
+    return stack.from_time_major(array.swapaxes(0, 1), layout)

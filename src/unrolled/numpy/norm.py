@@ -9,7 +9,9 @@ and backwards, with every row adding to dw and db,
     dv = s (dn - mean(dn) - n mean(dn * n))             a shift of v and a stretch of it change nothing: those two
                                                         directions, 1 and n, are taken out
 
-The stretch is lost but for eps. Letters: D the entries of a row, `normalized_shape` multiplied out.
+The stretch is lost but for eps. So a row whose squares would overflow is divided by its largest entry first, and eps
+by the square of that: n is the same.
+Letters: D the entries of a row, `normalized_shape` multiplied out.
 """
 
 import math
@@ -25,9 +27,12 @@ EPSILON = 1e-5                                            # as in torch.nn.funct
 
 def layer_norm(v, eps=EPSILON):
     """n of each row of v, over the last axis, and s, which `layer_norm_backward` needs."""
+    size = np.abs(v).max(-1, keepdims=True)
+    unit = np.where(size > np.finfo(v.dtype).max ** 0.25, size, 1).astype(v.dtype)      # 1 but for rows beyond 4e9
+    v = v / unit
     centred = v - v.mean(-1, keepdims=True)
-    scale = 1 / np.sqrt(np.mean(centred**2, -1, keepdims=True) + eps)
-    return centred * scale, scale
+    scale = 1 / np.sqrt(np.mean(centred**2, -1, keepdims=True) + eps / unit / unit)
+    return centred * scale, scale / unit
 
 
 def layer_norm_backward(d_normal, normal, scale):
@@ -41,7 +46,7 @@ class LayerNorm(Parameters):
 
     Args:
         normalized_shape: the last dimensions of the input, which are normalised together; an int for one.
-        eps: keeps the division finite for a row of equal entries.
+        eps: keeps the division finite for a row of equal entries; with 0 such a row becomes NaN, as in torch.
         elementwise_affine: learn w, and b.
         bias: learn b.
         dtype: float32 or float64.
@@ -55,7 +60,7 @@ class LayerNorm(Parameters):
         self.normalized_shape = tuple(checks.positive_int("normalized_shape", size) for size in sizes)
         if not sizes:
             raise ValueError("normalized_shape must hold at least one size, got ()")
-        self.eps = checks.positive_number("eps", eps)
+        self.eps = checks.not_negative("eps", eps)
         self.elementwise_affine = checks.flag("elementwise_affine", elementwise_affine)
         self.bias = checks.flag("bias", bias)
         self.dtype = as_float_dtype(dtype)
@@ -73,19 +78,19 @@ class LayerNorm(Parameters):
             y, like `x`.
 
         Raises:
-            TypeError, ValueError: an array of another dtype or shape.
+            TypeError, ValueError: an array of another dtype or shape, or of a subclass.
         """
+        self._saved = None                                # an input that is refused has no way back
         x = as_array("input", x, self.dtype)
         checks.ends_with("input", x, self.normalized_shape)
+        p = self._now(dict.fromkeys(self.parameters, self.normalized_shape))
         rows = x.reshape(-1, math.prod(self.normalized_shape))                                     # (rows, D)
         normal, scale = layer_norm(rows, self.eps)
-        self._saved = normal, scale, x.shape
-        y = normal.reshape(x.shape) * self.parameters.get("weight", 1)
-        y += self.parameters.get("bias", 0)
-        return y
+        self._saved = normal, scale, x.shape, p
+        return normal.reshape(x.shape) * p.get("weight", 1) + p.get("bias", 0)
 
     def backward(self, d_output):
-        """Backpropagate through the last `forward`.
+        """Backpropagate through the last `forward`, with the weights that it had.
 
         Args:
             d_output: dL/dy, shaped like `y`.
@@ -94,13 +99,13 @@ class LayerNorm(Parameters):
             dL/dx, shaped like `x`, and a dict of parameter gradients.
 
         Raises:
-            RuntimeError: no `forward` before.
+            RuntimeError: no `forward` before, or other parameters were loaded since.
             TypeError, ValueError: an array of another dtype or shape.
         """
-        normal, scale, shape = saved_by_forward(self)
+        normal, scale, shape, p = saved_by_forward(self)
         checks.shape("d_output", as_array("d_output", d_output, self.dtype), shape)
-        d_normal = (d_output * self.parameters.get("weight", 1)).reshape(normal.shape)
+        d_normal = (d_output * p.get("weight", 1)).reshape(normal.shape)
         d_x = layer_norm_backward(d_normal, normal, scale).reshape(shape)
         d_rows = d_output.reshape(normal.shape)                                                    # (rows, D)
         grads = {"weight": np.sum(d_rows * normal, 0), "bias": d_rows.sum(0)}
-        return d_x, {name: grads[name].reshape(self.normalized_shape) for name in self.parameters}
+        return d_x, {name: grads[name].reshape(self.normalized_shape) for name in p}

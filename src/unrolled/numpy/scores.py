@@ -40,9 +40,9 @@ class AdditiveAttention(Parameters):
         self.key_size = checks.positive_int("key_size", key_size)
         self.hidden_size = checks.positive_int("hidden_size", hidden_size)
         self.dtype, rng = as_float_dtype(dtype), np.random.default_rng(seed)
-        shapes = {"W": (hidden_size, query_size), "U": (hidden_size, key_size), "v": (hidden_size,)}
+        self.shapes = {"W": (hidden_size, query_size), "U": (hidden_size, key_size), "v": (hidden_size,)}
         self.parameters = {name: rng.uniform(-1, 1, shape).astype(self.dtype) * self.dtype.type(shape[-1] ** -0.5)
-                           for name, shape in shapes.items()}
+                           for name, shape in self.shapes.items()}
 
     def forward(self, query, keys, key_padding_mask=None):
         """Attend.
@@ -57,14 +57,15 @@ class AdditiveAttention(Parameters):
             weights: α, (B, T, S) or (B, S); zeros, as the context, where every key is left out.
 
         Raises:
-            TypeError, ValueError: an array of another dtype or shape, or an empty one.
+            TypeError, ValueError: an array of another dtype or shape, or of a subclass.
         """
+        self._saved = None                                                           # what is refused has no way back
         query, keys = as_array("query", query, self.dtype), as_array("keys", keys, self.dtype)
         single = query.ndim == 2
         shape = ("B", self.query_size) if single else ("B", "T", self.query_size)
         checks.fitting({"query": (query, shape), "keys": (keys, ("B", "S", self.key_size))})
         s, h = np.array(query[:, None] if single else query), np.array(keys)         # ours: the caller may reuse them
-        W, U, v = self.parameters.values()
+        W, U, v = self._now(self.shapes).values()
         m = np.tanh((s @ W.T)[:, :, None] + (h @ U.T)[:, None])                      # (B, T, S, A)
         scores = m @ v                                                               # (B, T, S)
         if key_padding_mask is not None:
@@ -73,11 +74,11 @@ class AdditiveAttention(Parameters):
             scores += mask[:, None]
         weights = softmax(scores)
         context = weights @ h                                                        # (B, T, K)
-        self._saved = s, h, m, weights, single
+        self._saved = s, h, m, weights, single, (W, U, v)
         return (context[:, 0], weights[:, 0].copy()) if single else (context, weights.copy())
 
     def backward(self, d_context, d_weights=None):
-        """Backpropagate through the last `forward`.
+        """Backpropagate through the last `forward`, with the weights that it had.
 
         Args:
             d_context: dL/dc, shaped like `context`.
@@ -87,10 +88,10 @@ class AdditiveAttention(Parameters):
             d_query and d_keys, shaped like `query` and `keys`, and a dict of parameter gradients.
 
         Raises:
-            RuntimeError: no `forward` before.
+            RuntimeError: no `forward` before, or other parameters were loaded since.
             TypeError, ValueError: an array of another dtype or shape.
         """
-        s, h, m, weights, single = saved_by_forward(self)
+        s, h, m, weights, single, (W, U, v) = saved_by_forward(self)
         (B, T, S), A = weights.shape, self.hidden_size
         d_context = as_array("d_context", d_context, self.dtype)
         checks.shape("d_context", d_context, (B, self.key_size) if single else (B, T, self.key_size))
@@ -100,14 +101,13 @@ class AdditiveAttention(Parameters):
             checks.shape("d_weights", as_array("d_weights", d_weights, self.dtype), (B, S) if single else (B, T, S))
             d_scores += d_weights.reshape(B, T, S)
         d_scores = softmax_backward(d_scores, weights)
-        W, U, v = self.parameters.values()
         d_a = d_scores[..., None] * (1 - m * m) * v                                  # (B, T, S, A)
         d_drive, d_hoisted = d_a.sum(2), d_a.sum(1)                                  # (B, T, A), (B, S, A)
         d_s = d_drive @ W
         d_h = d_hoisted @ U + weights.mT @ d_context                                 # (B, S, K)  as key and as value
         grads = {
-            "W": d_drive.reshape(-1, A).T @ s.reshape(-1, self.query_size),
-            "U": d_hoisted.reshape(-1, A).T @ h.reshape(-1, self.key_size),
-            "v": d_scores.reshape(-1) @ m.reshape(-1, A),
+            "W": d_drive.reshape(B * T, A).T @ s.reshape(B * T, self.query_size),
+            "U": d_hoisted.reshape(B * S, A).T @ h.reshape(B * S, self.key_size),
+            "v": d_scores.ravel() @ m.reshape(B * T * S, A),
         }
         return d_s[:, 0] if single else d_s, d_h, grads

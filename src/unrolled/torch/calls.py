@@ -88,6 +88,8 @@ def check_tensor(name, value, like, whose="the parameters", besides=""):
     """Raise unless `value` is a tensor with the dtype and on the device of `like`, which a message calls `whose`."""
     if not isinstance(value, torch.Tensor):
         raise TypeError(f"{name} must be a torch tensor, got {type(value).__name__}")
+    if value.is_nested:
+        raise TypeError(f"{name} must be one dense tensor, got a nested one: pad its sequences, and say where")
     if value.dtype != like.dtype and not mixed_dtype(like.device):
         raise checks.WrongType(f"{name} must be {besides}{like.dtype}, like {whose}, got {value.dtype}")
     if value.device != like.device:

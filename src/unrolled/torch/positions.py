@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from unrolled import checks
+from unrolled.torch.precision import wide
 from unrolled.torch.stack import Module, check_dtype, check_tensor
 
 
@@ -45,8 +46,13 @@ def sinusoidal(length, d_model, start=0, *, device=None, dtype=None):
     checks.even("d_model", d_model)
     checks.positive_int("start", start, least=0)
     check_dtype(dtype)
-    a = angles(torch.arange(start, start + length, device=device), d_model)              # (T, d/2)
-    return torch.stack([a.sin(), a.cos()], -1).flatten(-2).to(dtype or torch.get_default_dtype())
+    return waves(torch.arange(start, start + length, device=device), d_model, dtype or torch.get_default_dtype())
+
+
+def waves(positions, d_model, dtype):
+    """Equation (1) for these positions, (T,) to (T, d)."""
+    a = angles(positions, d_model)                                                       # (T, d/2)
+    return torch.stack([a.sin(), a.cos()], -1).flatten(-2).to(dtype)
 
 
 class LearnedPositions(Module):
@@ -66,6 +72,10 @@ class LearnedPositions(Module):
         shape = checks.positive_int("max_len", max_len), checks.positive_int("d_model", d_model)
         check_dtype(dtype)
         self.weight = nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
+        self.reset_parameters()
+
+    def reset_parameters(self):
+        """Draw the table anew."""
         nn.init.normal_(self.weight, std=0.02)
 
     def forward(self, length, start=0):
@@ -74,7 +84,10 @@ class LearnedPositions(Module):
         Raises:
             TypeError, ValueError: positions that the table does not have.
         """
-        end = checks.positive_int("start", start, least=0) + checks.positive_int("length", length)
+        return self.rows(checks.positive_int("start", start, least=0), start + checks.positive_int("length", length))
+
+    def rows(self, start, end):
+        """Rows start to end - 1."""
         if end > len(self.weight):
             raise ValueError(f"a sequence of {end} steps is longer than max_len {len(self.weight)}")
         return self.weight[start:end]
@@ -106,16 +119,16 @@ def rotary(x, positions, base=10000.0):
     return rotate(x, *rotation(positions, x.shape[-1], checks.positive_number("base", base), x.dtype))
 
 
-def rotation(positions, width, base=10000.0, dtype=None):
+def rotation(positions, width, base=10000.0, dtype=torch.float32):
     """cos ω_i t and sin ω_i t, (T, width / 2) each: what all queries and keys of these positions are turned by."""
     a = angles(positions, width, base)
-    return a.cos().to(dtype), a.sin().to(dtype)
+    return a.cos().to(wide(dtype)), a.sin().to(wide(dtype))
 
 
 def rotate(x, cos, sin):
     """Turn every pair of the last axis, (..., T, d_h), by the angles with these cosines and sines."""
     even, odd = x[..., 0::2], x[..., 1::2]                                               # (..., T, d_h/2)
-    return torch.stack([even * cos - odd * sin, even * sin + odd * cos], -1).flatten(-2)
+    return torch.stack([even * cos - odd * sin, even * sin + odd * cos], -1).flatten(-2).to(x.dtype)
 
 
 def alibi_slopes(num_heads):
@@ -149,6 +162,11 @@ def alibi(num_heads, T, S, *, device=None, dtype=None):
     if checks.positive_int("T", T) > checks.positive_int("S", S):
         raise ValueError(f"T must be at most S = {S}, got {T}")
     check_dtype(dtype)
+    return fall(num_heads, T, S, device, dtype or torch.get_default_dtype())
+
+
+def fall(num_heads, T, S, device, dtype):
+    """Equation (4), (h, T, S)."""
     slopes = alibi_slopes(num_heads).to(device)
     distance = (torch.arange(S - T, S, device=device)[:, None] - torch.arange(S, device=device)).abs()   # (T, S)
-    return (-slopes[:, None, None] * distance).to(dtype or torch.get_default_dtype())
+    return (-slopes[:, None, None] * distance).to(dtype)

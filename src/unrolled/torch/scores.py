@@ -18,6 +18,7 @@ from torch import nn
 
 from unrolled import checks
 from unrolled.torch.attention import masked_softmax
+from unrolled.torch.precision import widened
 from unrolled.torch.stack import Module, check_dtype, check_tensor
 
 
@@ -28,10 +29,15 @@ class _Attention(Module):
         super().__init__()
         check_dtype(dtype)
         self.query_size, self.key_size = query_size, key_size
+        self.shapes = shapes
         for name, shape in shapes.items():
-            bound = shape[-1] ** -0.5                                # as in `nn.Linear`: one over the root of the width
-            weight = torch.empty(shape, device=device, dtype=dtype).uniform_(-bound, bound)
-            self.register_parameter(name, nn.Parameter(weight))
+            self.register_parameter(name, nn.Parameter(torch.empty(shape, device=device, dtype=dtype)))
+        self.reset_parameters()
+
+    def reset_parameters(self):
+        """Draw all parameters anew, as `nn.Linear` does: uniform up to one over the root of their width."""
+        for parameter in self.parameters():
+            nn.init.uniform_(parameter, -parameter.shape[-1] ** -0.5, parameter.shape[-1] ** -0.5)
 
     def forward(self, query, keys, key_padding_mask=None, prepared=None):
         """Attend to the keys.
@@ -40,28 +46,37 @@ class _Attention(Module):
             query: q_t, (B, T, q), or (B, q) for one step.
             keys: k_s, (B, S, k).
             key_padding_mask: boolean, (B, S); True where there is no key, as in `nn.MultiheadAttention`.
-            prepared: `prepare(keys)` where it is known; then padding must hold finite numbers.
+            prepared: `prepare(keys)` of these keys where it is known; then padding must hold finite numbers.
 
         Returns:
             context: c_t, (B, T, k), or (B, k).
             weights: a_ts, (B, T, S), or (B, S). They sum to 1; where all is padding, they and the context are 0.
 
         Raises:
-            TypeError, ValueError: not a tensor, or one of another dtype, device or shape, or of no keys.
+            TypeError, ValueError: not a tensor, or one of another dtype, device or shape.
         """
         for name, array in (("query", query), ("keys", keys)):
             check_tensor(name, array, next(self.parameters(), query))
         checks.query_and_keys(query, keys, self.query_size, self.key_size)
+        for name, shape in self.shapes.items():                      # one row would broadcast, and nobody would know
+            checks.shape(name, getattr(self, name), shape)
         if key_padding_mask is not None:
             _check_mask(key_padding_mask, keys)
             keys = keys.masked_fill(key_padding_mask[..., None], 0.0)     # whatever stands there, even NaN
-        prepared = self.prepare(keys) if prepared is None else prepared
+        prepared = self.prepare(keys) if prepared is None else self._checked(prepared, query, keys)
         e = self.score(query if query.ndim == 3 else query[:, None], prepared)      # (B, T, S)
         if key_padding_mask is not None:
             e = e.masked_fill(key_padding_mask[:, None], float("-inf"))
-        a = masked_softmax(e)
+        a = masked_softmax(e).to(keys.dtype)
         c = a @ keys                                                 # (B, T, k)
         return (c, a) if query.ndim == 3 else (c[:, 0], a[:, 0])
+
+    def _checked(self, prepared, query, keys):
+        """Raise unless this can be `prepare` of the keys: those of one sequence would broadcast to all others."""
+        check_tensor("prepared", prepared, keys, "the keys")
+        width = len(self.v) if hasattr(self, "v") else query.shape[-1]
+        checks.shape("prepared", prepared, (*keys.shape[:2], width))
+        return prepared
 
     def extra_repr(self):
         return ", ".join(str(size) for size in (self.query_size, self.key_size) if size)
@@ -102,6 +117,7 @@ class DotAttention(_Attention):
         """The keys themselves."""
         return keys
 
+    @widened
     def score(self, query, prepared):
         """e_ts, (B, T, S), from (B, T, k) and (B, S, k)."""
         return query @ prepared.mT
@@ -126,6 +142,7 @@ class GeneralAttention(_Attention):
         """W k_s, (B, S, k) to (B, S, q)."""
         return keys @ self.W.T
 
+    @widened
     def score(self, query, prepared):
         """e_ts, (B, T, S), from (B, T, q) and W k_s."""
         return query @ prepared.mT

@@ -21,6 +21,7 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from unrolled import checks
+from unrolled.torch.precision import wide
 from unrolled.torch.scores import AdditiveAttention, ConcatAttention, DotAttention, GeneralAttention
 from unrolled.torch.stack import Module, check_dtype
 
@@ -135,9 +136,12 @@ class EncoderDecoder(Module):
         return logits, weights
 
     def log_probability(self, source, lengths, target):
-        """log p(target | source), (B,), of all symbols to the first `end` and of that; the arguments of `forward`."""
+        """log p(target | source), (B,), of all symbols to the first `end` and of that; the arguments of `forward`.
+
+        Summed in float32 at least.
+        """
         logits, _ = self(source, lengths, target)
-        log_p = logits.log_softmax(-1).gather(-1, target[..., None])[..., 0]       # (B, T)
+        log_p = logits.log_softmax(-1, dtype=wide(logits.dtype)).gather(-1, target[..., None])[..., 0]       # (B, T)
         ends = target == self.end
         return log_p.masked_fill(ends.cumsum(1) > ends, 0.0).sum(1)  # nothing counts after the first end
 
@@ -177,7 +181,7 @@ class EncoderDecoder(Module):
 
         Returns:
             symbols: (B, W, T), the most probable first, `end` from each one's end on.
-            log_p: their log-probabilities, (B, W); -inf where there are fewer than W sequences.
+            log_p: their log-probabilities, (B, W), in float32 at least; -inf where there are fewer than W sequences.
 
         Raises:
             TypeError, ValueError: as `greedy`, or a `width` that is not a whole number of at least 1.
@@ -189,13 +193,13 @@ class EncoderDecoder(Module):
         memory = memory and tuple(part.repeat_interleave(W, dim=0) for part in memory)
         symbols = source.new_full((B, W, max_len), self.end)
         last, finished = symbols[..., 0], torch.zeros((B, W), dtype=torch.bool, device=source.device)
-        log_p = state.new_full((B, W), float("-inf"))
+        log_p = state.new_full((B, W), float("-inf"), dtype=wide(state.dtype))
         log_p[:, 0] = 0.0                                            # one empty beginning, not W of them
-        only_end = state.new_full((V,), float("-inf"))
+        only_end = log_p.new_full((V,), float("-inf"))
         only_end[self.end] = 0.0
         for t in range(max_len):
             logits, _, state = self.decode(last.reshape(B * W, 1), state, memory)
-            step = logits.log_softmax(-1).reshape(B, W, V)
+            step = logits.log_softmax(-1, dtype=log_p.dtype).reshape(B, W, V)
             step = torch.where(finished[..., None], only_end, step)
             log_p, best = (log_p[..., None] + step).flatten(1).topk(W)             # of W·V continuations
             parent, last = best // V, best % V                       # (B, W)

@@ -33,6 +33,10 @@ class Module(nn.Module):
         except RuntimeError as error:
             raise checks.Misfit(f"state_dict does not fit: {error}") from None
 
+    def __prepare_scriptable__(self):
+        raise TypeError(f"torch.jit.script cannot compile {type(self).__name__}, which is Python beyond its language; "
+                        "torch.compile, torch.export and torch.jit.trace take it")
+
 
 class Recurrent(Module):
     """What a recurrent layer or cell owes to code that expects the one of `torch.nn`."""
