@@ -156,10 +156,9 @@ WRONG_PACKS = {
 def test_a_pack_that_cannot_be_is_refused(pair, case):
     rows, batch_sizes, *order = WRONG_PACKS[case]
     order = order[0] if order else None
+    wrong, state = PackedSequence(torch.randn(rows, 2), batch_sizes, order, order), torch.zeros(4, 2, 3)
     with pytest.raises(RuntimeError):
-        state = torch.zeros(4, 2, 3)
-        pair[0](PackedSequence(torch.randn(rows, 2), batch_sizes, order, order),
-                (state, state) if pair[1].mode == "LSTM" else state)
+        pair[0](wrong, (state, state) if pair[1].mode == "LSTM" else state)
 
 
 # Parameters that are not plain parameters
