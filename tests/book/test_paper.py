@@ -40,6 +40,10 @@ version = epub_copyright = epub_publisher = "1"
 
 def setup(app):
     """Drawings stay as they are: the program that turns them into PDF need not be here."""
+    app.connect("builder-inited", without_converter, priority=999)
+
+
+def without_converter(app):
     found = app.registry.post_transforms
     found[:] = [one for one in found if one.__name__ != "ImagemagickConverter"]
 '''
@@ -209,7 +213,7 @@ def test_on_paper_the_back_matter_has_no_numbers_and_the_works_stand_in_their_pl
     [path] = book("latex").glob("*.tex")
     text = path.read_text(encoding="utf-8")
     assert after(text, r"\part{Recurrence}", r"\withoutnumbers", r"\part{Back matter}",
-                 r"\begin{sphinxthebibliography}", "A Work", r"\chapter{Last}")
+                 r"\begin{sphinxthebibliography}", "A work", r"\chapter{Last}")
     assert r"\chapter{Bibliography}" not in text
 
 
@@ -226,8 +230,8 @@ def test_on_paper_every_link_has_a_place_that_it_leads_to(book):
 
 def test_on_paper_cards_are_a_list_of_links(book):
     [path] = book("latex").glob("*.tex")
-    assert re.search(r"\\item \s*\\sphinxAtStartPar\s+\{\\hyperref\[[^]]*topic[^]]*\]\{\\sphinxcrossref\{Order\}\}\}"
-                     ": What it says", path.read_text(encoding="utf-8"))
+    text = path.read_text(encoding="utf-8")
+    assert re.search(r"\\item .*\n\\sphinxAtStartPar\n.*hyperref\[.*:topic.*Order\}.*: What it says", text)
 
 
 def test_what_xelatex_could_not_print_or_find_is_named():
