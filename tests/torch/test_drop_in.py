@@ -156,10 +156,11 @@ WRONG_PACKS = {
 def test_a_pack_that_cannot_be_is_refused(pair, case):
     rows, batch_sizes, *order = WRONG_PACKS[case]
     order = order[0] if order else None
+    state = torch.zeros(4, 2, 3)
+    state = (state, state) if pair[1].mode == "LSTM" else state
+    pack = PackedSequence(torch.randn(rows, 2), batch_sizes, order, order)
     with pytest.raises(RuntimeError):
-        state = torch.zeros(4, 2, 3)
-        pair[0](PackedSequence(torch.randn(rows, 2), batch_sizes, order, order),
-                (state, state) if pair[1].mode == "LSTM" else state)
+        pair[0](pack, state)
 
 
 # Parameters that are not plain parameters
