@@ -29,7 +29,7 @@ def standardised(v, axes, eps=1e-5):
 
 
 def largest(v, axes):
-    """The largest |v_i| where it is so large that a sum of squares may overflow, from 4e9 in float32 on; 1 elsewhere.
+    """The largest number, without its sign, where it is so large that a sum of squares may overflow, from 4e9 in float32 on; 1 elsewhere.
 
     (3) is the same whatever v is measured in, if ε is measured in the square of that. So no derivative enters here.
     """
