@@ -231,7 +231,8 @@ def test_attributes_that_differ_are_refused(refuses, value):
 
 
 @pytest.mark.parametrize("value", [lambda: torch.ones(2), lambda: 0.5, lambda: [1, "a"], lambda: torch.tanh,
-                                   lambda: (lambda x: x), torch.Generator], ids=str)
+                                   lambda: (lambda x: x), torch.Generator],
+                         ids=["tensor", "number", "list", "function", "lambda", "generator"])
 def test_attributes_that_are_the_same_are_taken(value):
     SideBySide(with_attribute(value), SEEDS)
 
