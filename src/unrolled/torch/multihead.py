@@ -94,7 +94,7 @@ class MultiheadAttention(Module):
             output: (T, B, d), (B, T, d) or (T, d); where a query has nothing to attend to, b_o.
             weights: (B, T, S), or (B, h, T, S) unless averaged, without B if unbatched; None if not asked for.
 
-        The key and value of `add_bias_kv`, and those of `add_zero_attn`, count as steps of the source, after all others.
+        The key and value of `add_bias_kv`, and those of `add_zero_attn`, count as the last steps of the source.
 
         Raises:
             TypeError, ValueError: a tensor of another dtype, device or shape, or a nested one: pad it, and say where.

@@ -29,9 +29,10 @@ def standardised(v, axes, eps=1e-5):
 
 
 def largest(v, axes):
-    """The largest number, without its sign, where it is so large that a sum of squares may overflow, from 4e9 in float32 on; 1 elsewhere.
+    """The largest entry without its sign, where it is so large that a sum of squares may overflow; 1 elsewhere.
 
-    (3) is the same whatever v is measured in, if ε is measured in the square of that. So no derivative enters here.
+    So large is 4e9 in float32. (3) is the same whatever v is measured in, if ε is measured in the square of that, so
+    no derivative enters here.
     """
     size = v.detach().abs().amax(axes, keepdim=True)
     return torch.where(size > torch.finfo(v.dtype).max ** 0.25, size, 1.0)
