@@ -3,6 +3,7 @@
     python -m benchmarks.costs             measure, print a summary; a run that was stopped goes on where it was
     python -m benchmarks.costs --fresh     from the start
     python -m benchmarks.costs --record    and write src/unrolled/studies/records/costs.json
+    python -m benchmarks.costs --count-again depth      record the rows of a count anew, whose layers have changed since
 
 One layer of each at the same width, float32, one thread; and at the end the networks of `architectures` that
 have as many weights as each other. Operations and depths are counted on the plain layers; times and memory are those
@@ -10,7 +11,8 @@ of the fastest layer at hand. Rows of a GPU are absent until somebody measures o
 
 A TCN of one block sees five steps. It is measured as it is, and with as many blocks as it takes to see all n: its rows
 say `blocks` and `receptive_field`. The record has its origin; `load`, the load average before anything was measured,
-and `highest_load`, the highest while it was, this process included; and one list of rows for each of these parts:
+and `highest_load`, the highest while it was, this process included; under `counted_again` the origin of each part whose
+rows are newer; and one list of rows for each of these parts:
 
     operations        architecture, d, n: flops, attention_flops, parameters; of a TCN's one block
     forward           architecture, d, n (blocks, receptive_field): milliseconds, B = 1; of the Transformer also
@@ -413,6 +415,18 @@ def measure(measured_on):
     return rows, max((load for load in loads if load is not None), default=None)
 
 
+def count_again(part):
+    """Put new rows of this part into the record, and their own origin beside it."""
+    old = json.loads(RECORD.read_text(encoding="utf-8"))
+    rows = {name: old.pop(name) for name in PARTS}
+    rows[part] = [given | PARTS[part](**given) for which, given in cases() if which == part]
+    record(rows, old | {"counted_again": old.get("counted_again", {}) | {part: measured_here()}})
+
+
+def measured_here():
+    return origin("torch", "numpy", paths=["benchmarks/*.py", "src/unrolled/*.py", "src/unrolled/torch"])
+
+
 def crossover(rows, whole, part):
     """The smallest n from which `part` is at least half of `whole`, in rows of one architecture and width; or None."""
     return next((row["n"] for row in rows if part in row and 2 * row[part] >= row[whole]), None)
@@ -461,13 +475,17 @@ def main(arguments=None):
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--fresh", action="store_true", help="forget what a stopped run has measured")
     parser.add_argument("--record", action="store_true", help=f"write {RECORD.name}")
+    parser.add_argument("--count-again", choices=("operations", "depth"), metavar="PART",
+                        help="record this part anew, operations or depth, and nothing else")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     timing.assert_one_thread()
+    if options.count_again:
+        count_again(options.count_again)
+        return 0
     if options.fresh:
         UNFINISHED.unlink(missing_ok=True)
-    measured_on = origin("torch", "numpy", paths=["benchmarks/*.py", "src/unrolled/*.py", "src/unrolled/torch"])
-    measured_on |= {"load": timing.load(), "tokens_per_batch": TOKENS, "head_width": HEAD}
+    measured_on = measured_here() | {"load": timing.load(), "tokens_per_batch": TOKENS, "head_width": HEAD}
     rows, measured_on["highest_load"] = measure(measured_on)
     report(rows)
     if options.record:
