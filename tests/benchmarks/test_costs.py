@@ -218,3 +218,16 @@ def test_the_costs_on_record_are_all_there_and_can_be_reported(monkeypatch, caps
     assert [case for case in costs.cases() if case not in given] == []
     costs.report(recorded)
     assert "in operations 512" in capsys.readouterr().out                    # the first of the lengths above 6 · 64
+
+
+def test_a_count_made_anew_changes_its_rows_alone_and_says_where_they_are_from(costs, monkeypatch):
+    monkeypatch.setattr(costs, "cases", lambda: [("operations", {"architecture": "RNN", "d": 2, "n": 1}),
+                                                 ("depth", {"architecture": "RNN", "n": 3})])
+    old = {part: [{"kept": part}] for part in costs.PARTS} | {"commit": "before"}
+    costs.RECORD.write_text(json.dumps(old), encoding="utf-8")
+    assert costs.main(["--count-again", "depth"]) == 0
+    new = json.loads(costs.RECORD.read_text(encoding="utf-8"))
+    assert [row["longest_products"] for row in new.pop("depth")] == [3]
+    assert {"commit", "date", "device", "versions"} == new.pop("counted_again")["depth"].keys()
+    del old["depth"]
+    assert new == old
