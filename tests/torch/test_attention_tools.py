@@ -131,7 +131,8 @@ def test_many_at_once_and_on_no_device(name, fused):
 
 @pytest.mark.parametrize("activation", ["relu", "gelu", F.relu, F.gelu, F.silu, torch.tanh, nn.GELU(), nn.PReLU(),
                                         lambda x: F.gelu(x, approximate="tanh")],
-                         ids=["relu, named", "gelu, named", "relu", "gelu", "silu", "tanh", "module", "weight", "lambda"])
+                         ids=["named relu", "named gelu", "relu", "gelu", "silu", "tanh", "module", "weight",
+                              "lambda"])
 @pytest.mark.parametrize(("ours", "library"), [(TransformerEncoderLayer, nn.TransformerEncoderLayer),
                                                (TransformerDecoderLayer, nn.TransformerDecoderLayer)])
 def test_any_activation(agree, ours, library, activation):
