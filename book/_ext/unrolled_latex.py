@@ -99,7 +99,7 @@ class ForLatex(SphinxPostTransform):
             chapter += [label_node(name=page), nodes.rubric("", self.title(page)), *answers(quiz)]
             quiz += latex("\n\\answersat{" + f"answers:{page}" + "}\n")
         parts = [one for one in self.document.findall(nodes.compound)
-                 if "toctree-wrapper" in one["classes"] and self.unnumbered(one.get("caption"))]
+                 if "toctree-wrapper" in one["classes"] and unnumbered(self.app, one.get("caption"))]
         file = addnodes.start_of_file("", chapter, docname="answers")
         if parts:
             parts[0].insert(0, file)
@@ -111,9 +111,12 @@ class ForLatex(SphinxPostTransform):
         number = self.env.toc_secnumbers.get(page, {}).get("", ())
         return " ".join(filter(None, (".".join(map(str, number)), self.env.titles[page].astext())))
 
-    def unnumbered(self, caption):
-        contents = yaml.safe_load((self.app.srcdir / "_toc.yml").read_text(encoding="utf-8"))
-        return any(part.get("caption") == caption and not part.get("numbered") for part in contents.get("parts", ()))
+
+
+def unnumbered(app, caption):
+    """Whether the part of the contents with this caption has no numbers."""
+    contents = yaml.safe_load((app.srcdir / "_toc.yml").read_text(encoding="utf-8"))
+    return any(part.get("caption") == caption and not part.get("numbered") for part in contents.get("parts", ()))
 
 
 class Arranged(SphinxPostTransform):
@@ -130,7 +133,7 @@ class Arranged(SphinxPostTransform):
         if front is not None:
             front.insert(1, latex("\n\\frontheading{" + front[0].astext() + "}\n"))
         for part in list(self.document.findall(addnodes.start_of_file)):
-            if ForLatex.unnumbered(self, part["docname"]):
+            if unnumbered(self.app, part["docname"]):
                 part.parent.insert(part.parent.index(part), latex("\n\\withoutnumbers\n"))
             works = next(iter(self.document.findall(thebibliography)), None)
             if part["docname"] == WORKS and works is not None:

@@ -1,9 +1,10 @@
-"""What the tests of attention share: one function against another, derivatives included."""
+"""What these tests share: one function against another, derivatives included; both insides of a fused layer."""
 
 import pytest
 import torch
 
 from unrolled.instruments.parity import TOLERANCE
+from unrolled.torch import fused
 
 
 @pytest.fixture(scope="session")
@@ -34,3 +35,12 @@ def agree():
             assert error <= TOLERANCE[str(right.dtype).removeprefix("torch.")], f"{name}: {error:.1e}"
 
     return check
+
+
+@pytest.fixture(scope="module", params=["NumPy inside", "torch inside"])
+def inside(request):
+    """What runs inside a fused layer's one operation: on a CPU, and elsewhere."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "torch inside":
+            patch.setattr(fused, "takes_numpy", lambda x: False)
+        yield

@@ -15,15 +15,7 @@ from unrolled.torch import GRU, LSTM, fused
 
 KINDS = {"LSTM": LSTM, "GRU": GRU}
 STATES = {"LSTM": ("h", "c"), "GRU": ("h",)}
-
-
-@pytest.fixture(scope="module", autouse=True, params=["NumPy's node", "torch's node"])
-def node(request):
-    """The node of the graph: the one that a CPU gets, and the one for everything else."""
-    with pytest.MonkeyPatch.context() as patch:
-        if request.param == "torch's node":
-            patch.setattr(fused, "takes_numpy", lambda x: False)
-        yield
+pytestmark = pytest.mark.usefixtures("inside")
 
 
 @pytest.fixture(scope="module", params=KINDS)

@@ -8,16 +8,8 @@ from torch.autograd import forward_ad
 from unrolled.torch import GRU, LSTM, fused
 
 KINDS = {"LSTM": LSTM, "GRU": GRU}
-pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")       # torch's own forward mode uses it
-
-
-@pytest.fixture(scope="module", autouse=True, params=["NumPy", "torch"])
-def inside(request):
-    """What runs inside the operation: on a CPU, and elsewhere."""
-    with pytest.MonkeyPatch.context() as patch:
-        if request.param == "torch":
-            patch.setattr(fused, "takes_numpy", lambda x: False)
-        yield
+pytestmark = [pytest.mark.usefixtures("inside"),
+              pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")]     # torch's own forward mode uses it
 
 
 @pytest.fixture(params=[(kind, bias) for kind in KINDS for bias in (True, False)],

@@ -165,7 +165,7 @@ class Stack(Parameters):
             h_n: the final state of each layer and direction, like `state`; for an LSTM the pair (h_n, c_n).
 
         Raises:
-            TypeError, ValueError: an array of another dtype or shape, or of no steps or no sequences, or a subclass of
+            TypeError, ValueError: an array of another dtype or shape, or of no steps, or a subclass of
                 arrays; or a parameter that such an array has replaced.
         """
         # An input that is refused has no way back. The last one's memory is given back at the end, when ours is there:

@@ -16,8 +16,8 @@ import math
 import torch
 
 from unrolled import checks
+from unrolled.torch.calls import check_dtype, check_tensor
 from unrolled.torch.precision import widened
-from unrolled.torch.stack import check_dtype, check_tensor
 
 
 def scaled_dot_product(q, k, v, attn_mask=None, is_causal=False, scale=None):

@@ -16,10 +16,11 @@ from torch import nn
 from unrolled import checks
 from unrolled.torch.attention import future
 from unrolled.torch.cache import append
+from unrolled.torch.calls import check_tensor
 from unrolled.torch.norm import LayerNorm
 from unrolled.torch.positions import LearnedPositions, fall, rotate, rotation, waves
-from unrolled.torch.stack import Module, check_tensor
 from unrolled.torch.transformer import TransformerEncoderLayer
+from unrolled.torch.twin import Module
 
 
 class CausalTransformer(Module):
@@ -68,8 +69,8 @@ class CausalTransformer(Module):
             cache: pairs (k, v), one a layer, (B, h, S, d_h) each, with S steps so far; B = 1 if unbatched.
 
         Raises:
-            TypeError, ValueError: tensors of another dtype, device or shape, no steps or sequences, or more steps than
-                learned positions.
+            TypeError, ValueError: tensors of another dtype, device or shape, no steps, or more steps than learned
+                positions.
         """
         check_tensor("input", x, self.layers[0].linear1.weight)
         batched, T, B = checks.sequence(x, self.d_model, self.batch_first)

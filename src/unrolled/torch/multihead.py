@@ -15,7 +15,8 @@ from torch import nn
 
 from unrolled import checks
 from unrolled.torch.attention import attention_weights, check_mask, future
-from unrolled.torch.stack import Module, check_dtype, check_tensor
+from unrolled.torch.calls import check_dtype, check_tensor
+from unrolled.torch.twin import Module
 
 
 class MultiheadAttention(Module):

@@ -14,8 +14,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from unrolled import checks
+from unrolled.torch.calls import check_dtype, check_tensor
 from unrolled.torch.precision import HALF, widened
-from unrolled.torch.stack import Module, check_dtype, check_tensor
+from unrolled.torch.twin import Module
 
 
 @widened

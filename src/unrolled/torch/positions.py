@@ -17,8 +17,9 @@ import torch
 from torch import nn
 
 from unrolled import checks
+from unrolled.torch.calls import check_dtype, check_tensor
 from unrolled.torch.precision import wide
-from unrolled.torch.stack import Module, check_dtype, check_tensor
+from unrolled.torch.twin import Module
 
 
 def angles(positions, width, base=10000.0):

@@ -18,8 +18,9 @@ from torch import nn
 
 from unrolled import checks
 from unrolled.torch.attention import masked_softmax
+from unrolled.torch.calls import check_dtype, check_tensor
 from unrolled.torch.precision import widened
-from unrolled.torch.stack import Module, check_dtype, check_tensor
+from unrolled.torch.twin import Module
 
 
 class _Attention(Module):

@@ -21,9 +21,10 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from unrolled import checks
+from unrolled.torch.calls import check_dtype
 from unrolled.torch.precision import wide
 from unrolled.torch.scores import AdditiveAttention, ConcatAttention, DotAttention, GeneralAttention
-from unrolled.torch.stack import Module, check_dtype
+from unrolled.torch.twin import Module
 
 
 class EncoderDecoder(Module):

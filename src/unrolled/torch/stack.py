@@ -14,8 +14,8 @@ from torch import nn
 from torch.nn.utils.rnn import PackedSequence
 
 from unrolled import checks
-from unrolled.torch.calls import check_call, check_dtype, check_tensor, mixed_dtype, state_widths  # noqa: F401 — others' too
-from unrolled.torch.twin import Module, Recurrent  # noqa: F401
+from unrolled.torch.calls import check_call, check_dtype, mixed_dtype, state_widths
+from unrolled.torch.twin import Recurrent
 
 
 class Cell(Recurrent):

@@ -18,7 +18,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from unrolled import checks
-from unrolled.torch.stack import Module, check_dtype, check_tensor, described
+from unrolled.torch.calls import check_dtype, check_tensor
+from unrolled.torch.stack import described
+from unrolled.torch.twin import Module
 
 
 class CausalConvolution(nn.Conv1d):
@@ -113,7 +115,7 @@ class TCN(Module):
             state: the past of each of the 2L convolutions, a list of (B, C, (k-1) d), or (C, (k-1) d) unbatched.
 
         Raises:
-            TypeError, ValueError: not a tensor, or one of another dtype, device or shape, or of no steps or sequences.
+            TypeError, ValueError: not a tensor, or one of another dtype, device or shape, or of no steps.
         """
         like = self.blocks[0].first.weight
         check_tensor("input", x, like)

@@ -16,7 +16,7 @@ from torch import nn
 from unrolled import checks
 from unrolled.torch.multihead import MultiheadAttention
 from unrolled.torch.norm import LayerNorm
-from unrolled.torch.stack import Module
+from unrolled.torch.twin import Module
 
 ACTIVATIONS = {"relu": F.relu, "gelu": F.gelu}
 
