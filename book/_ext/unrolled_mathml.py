@@ -40,6 +40,7 @@ def mathml(text, display="inline"):
     """MathML of a formula, with the thin space that TeX puts round a function's name, and none round a derivative."""
     found = convert(text, display=display).replace("<mo>&#x02202;</mo>", "<mi>&#x02202;</mi>")
     found = re.sub(r">\\[lr]Vert<", ">&#x02016;<", found).replace(r">\arg<", ">arg<")      # two names it does not know
+    found = found.replace("<mo>&#x02016;</mo>", '<mo stretchy="false">&#x02016;</mo>')        # as high as its letters
     found = found.replace(' columnspacing=""', "")            # it writes one where a table has one column
     return AFTER.sub(rf"\1{THIN}\2", BEFORE.sub(rf"\1{THIN}\2", found))
 
